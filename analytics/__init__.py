@@ -1,0 +1,1 @@
+"""Questions over the evidence: candidates, usage, coverage, readiness, alerts, reports."""

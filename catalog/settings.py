@@ -1,0 +1,178 @@
+"""The configuration: `pgattic.toml`, overridden by environment variables `PGATTIC_<SECTION>__<KEY>`.
+
+No secret belongs in the file: a password comes from `PGPASSWORD`, `~/.pgpass` or a service file, as with
+every program that uses libpq. Relative paths are meant from the folder of the configuration file.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from catalog.database import has_password, is_conninfo
+from catalog.errors import SettingsError
+
+CONFIG_NAME = "pgattic.toml"
+_ENV_PREFIX = "PGATTIC_"
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Days = Annotated[float, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A table of the configuration file; an unknown key is an error, not a silent typo."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(Section):
+    """The server and database to watch."""
+
+    dsn: str = Field(default="", description="libpq connection string, without a password")
+    environment: Literal["development", "staging", "production"] = "production"
+    lock_timeout_ms: Positive = 1000
+    statement_timeout_ms: Positive = 60_000
+
+    @field_validator("dsn")
+    @classmethod
+    def _no_secret(cls, dsn: str) -> str:
+        if not is_conninfo(dsn):
+            raise ValueError("not a libpq connection string (key=value … or postgresql://…)")
+        if has_password(dsn):
+            raise ValueError("holds a password; put it into ~/.pgpass, a service file or PGPASSWORD")
+        return dsn
+
+
+class LogsSettings(Section):
+    """The server's csvlog files."""
+
+    directory: Path | None = None
+    pattern: str = "*.csv"
+    poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+
+
+class DataSettings(Section):
+    """Where the evidence tables are written."""
+
+    directory: Path = Path("pgattic-data")
+
+
+class BackupSettings(Section):
+    """Where backups go and how they are proved."""
+
+    directory: Path = Path("pgattic-data/backups")
+    bin_directory: Path | None = Field(
+        default=None, description="folder of pg_dump and pg_restore; default: found"
+    )
+
+
+class PolicySettings(Section):
+    """When an element counts as unused, and when a removal would be safe. Cautious by default."""
+
+    observed_days: Days = 30
+    cooling_off_days: Days = 30
+    quiet_days: Days = 30
+    coverage_wanted: Fraction = 0.99
+    min_index_bytes: Annotated[int, Field(ge=0)] = 1_048_576
+    backup_max_age_days: Days = 7
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+    toml_file: ClassVar[Path | None] = None
+
+    database: DatabaseSettings = DatabaseSettings()
+    logs: LogsSettings = LogsSettings()
+    data: DataSettings = DataSettings()
+    backup: BackupSettings = BackupSettings()
+    policy: PolicySettings = PolicySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic names the arguments)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then the file."""
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=cls.toml_file) if cls.toml_file else None
+        return tuple(source for source in (init_settings, env_settings, toml) if source)
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Read the configuration; `config` None means ./pgattic.toml if it is there, else the defaults.
+
+    Raises SettingsError that names the key, what was found and what is expected.
+    """
+    path = config or Path(CONFIG_NAME)
+    if config is not None and not config.is_file():
+        raise SettingsError(
+            "no such configuration file", where=str(config), todo="Make one with `pgattic init`"
+        )
+    found = path if path.is_file() else None
+    if found:
+        _check_toml(found)
+    reader = type("FileSettings", (Settings,), {"toml_file": found})
+    try:
+        settings: Settings = reader()
+    except ValidationError as error:
+        raise _settings_error(error, found) from None
+    return _anchored(settings, (found.parent if found else Path()).resolve())
+
+
+def _check_toml(path: Path) -> None:
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"not TOML: {error}", where=str(path), todo="Correct the file") from error
+    except OSError as error:
+        raise SettingsError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _settings_error(error: ValidationError, path: Path | None) -> SettingsError:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return SettingsError(
+            f"unknown key {key!r}",
+            where=_source_of(first["loc"], path),
+            todo="See docs/configuration.md for the keys",
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    # A dsn may hold the password that it is refused for.
+    found = "" if key.endswith("dsn") else f", found {first['input']!r}"
+    return SettingsError(
+        f"key {key!r}: {message[:1].lower()}{message[1:]}{found}", where=_source_of(first["loc"], path)
+    )
+
+
+def _source_of(location: tuple[int | str, ...], path: Path | None) -> str:
+    variable = _ENV_PREFIX + "__".join(str(part).upper() for part in location)
+    if variable in os.environ:
+        return f"environment variable {variable}"
+    return str(path) if path else "the configuration"
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Give the same settings with relative paths made absolute from `folder`."""
+    logs, data, backup = settings.logs, settings.data, settings.backup
+    if logs.directory is not None:
+        logs = logs.model_copy(update={"directory": folder / logs.directory})
+    data = data.model_copy(update={"directory": folder / data.directory})
+    backup = backup.model_copy(update={"directory": folder / backup.directory})
+    return settings.model_copy(update={"logs": logs, "data": data, "backup": backup})

@@ -1,0 +1,52 @@
+-- What stored objects refer to by OID: views, rules, policies, defaults, generated columns, BEGIN ATOMIC
+-- functions, index expressions, check constraints. These survive a rename without ever saying its name.
+WITH referrer AS (
+    SELECT 'pg_rewrite'::regclass AS classid, r.oid AS objid, 0 AS objsubid,
+           CASE c.relkind WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' ELSE 'rule' END AS kind,
+           n.nspname AS schema, c.relname AS relation, CASE WHEN c.relkind IN ('v', 'm') THEN c.relname ELSE r.rulename END AS name,
+           c.oid AS relid
+    FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+    UNION ALL
+    SELECT 'pg_policy'::regclass, p.oid, 0, 'policy', n.nspname, c.relname, p.polname, c.oid
+    FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    UNION ALL
+    SELECT 'pg_attrdef'::regclass, d.oid, 0, CASE WHEN a.attgenerated <> '' THEN 'generated column' ELSE 'default' END,
+           n.nspname, c.relname, a.attname, c.oid
+    FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    UNION ALL
+    SELECT 'pg_proc'::regclass, p.oid, 0, 'function', n.nspname, NULL, p.proname, NULL
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    UNION ALL
+    SELECT 'pg_trigger'::regclass, g.oid, 0, 'trigger', n.nspname, c.relname, g.tgname, c.oid
+    FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE NOT g.tgisinternal
+    UNION ALL
+    SELECT 'pg_constraint'::regclass, k.oid, 0, 'constraint', n.nspname, c.relname, k.conname, c.oid
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    UNION ALL
+    SELECT 'pg_class'::regclass, i.indexrelid, 0, 'index', n.nspname, t.relname, c.relname, t.oid
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+)
+SELECT DISTINCT
+       s.kind,
+       s.schema,
+       s.relation,
+       s.name,
+       tn.nspname AS used_schema,
+       coalesce(tc.relname, tt.typname) AS used_name,
+       CASE WHEN tt.oid IS NOT NULL THEN 'enum' ELSE 'relation' END AS used_kind,
+       ta.attname AS used_column
+FROM referrer s
+JOIN pg_depend d ON d.classid = s.classid AND d.objid = s.objid
+LEFT JOIN pg_class tc ON d.refclassid = 'pg_class'::regclass AND tc.oid = d.refobjid
+LEFT JOIN pg_attribute ta ON ta.attrelid = tc.oid AND ta.attnum = d.refobjsubid AND d.refobjsubid > 0
+LEFT JOIN pg_type tt ON d.refclassid = 'pg_type'::regclass AND tt.oid = d.refobjid AND tt.typtype = 'e'
+JOIN pg_namespace tn ON tn.oid = coalesce(tc.relnamespace, tt.typnamespace)
+WHERE s.schema NOT IN ('pg_catalog', 'information_schema', 'pgattic')
+  AND tn.nspname NOT IN ('pg_catalog', 'information_schema', 'pgattic')
+  AND s.schema !~ '^pg_(toast|temp)'
+  -- A view's own rule depends on the view itself.
+  AND NOT (s.classid = 'pg_rewrite'::regclass AND d.refobjid = s.relid)
+ORDER BY 1, 2, 3, 4, 5, 6, 8

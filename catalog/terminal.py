@@ -1,0 +1,100 @@
+"""What every command shares: the configuration it was given, the console it prints to, `--json`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, is_dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from catalog.database import Database
+from catalog.elements import Element
+from catalog.errors import SettingsError
+from catalog.settings import Settings, load_settings
+
+console = Console(highlight=False)
+error_console = Console(stderr=True, highlight=False)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+
+
+@dataclass
+class Invocation:
+    """What the global options said; `ctx.obj` of every command."""
+
+    config: Path | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration; raises SettingsError."""
+        return load_settings(self.config)
+
+    def connect(self) -> Database:
+        """Connect to the configured database; raises SettingsError or ConnectionFailedError."""
+        database = self.settings.database
+        if not database.dsn:
+            raise SettingsError(
+                "key 'database.dsn' is not set",
+                where=str(self.config or "pgattic.toml"),
+                todo="Run `pgattic init --dsn …` or set PGATTIC_DATABASE__DSN",
+            )
+        return Database.connect(
+            database.dsn,
+            lock_timeout_ms=database.lock_timeout_ms,
+            statement_timeout_ms=database.statement_timeout_ms,
+        )
+
+
+def invocation(ctx: typer.Context) -> Invocation:
+    """The invocation that a command belongs to."""
+    found = ctx.find_object(Invocation)
+    assert found is not None, "pgattic.py sets it before any command runs"
+    return found
+
+
+def print_json(value: Any) -> None:
+    """Print dataclasses, elements, times and paths as JSON."""
+    typer.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Element() | Path():
+            return str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {field: getattr(value, field) for field in value.__dataclass_fields__}
+        case set() | frozenset():
+            return sorted(value)
+        case _:
+            raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows as a table; cells are text (rich markup allowed) or anything with a str()."""
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+def when(moment: datetime | None) -> str:
+    """A time as people read it, in UTC, to the second."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "never"
+
+
+def size(count_bytes: float) -> str:
+    """A number of bytes as people read it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count_bytes < 1024 or unit == "GB":
+            return f"{count_bytes:.0f} {unit}" if unit == "B" else f"{count_bytes:.1f} {unit}"
+        count_bytes /= 1024
+    raise AssertionError

@@ -1,0 +1,1 @@
+"""The Streamlit app: shows what analytics and migrations know, decides nothing."""

@@ -1,0 +1,1 @@
+"""The demonstration: a believable shop on a throw-away server, and the whole loop run on it."""

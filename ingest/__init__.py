@@ -1,0 +1,1 @@
+"""From PostgreSQL's logs to evidence tables: read, understand, resolve, store."""

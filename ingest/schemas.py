@@ -1,0 +1,140 @@
+"""The evidence tables: their columns, spelt once.
+
+Every table is partitioned by `day` (UTC). `origin` identifies a log file by its content and `log_offset` is a
+record's first byte in it, so a row can always be traced back to its record. Times are UTC microseconds.
+"""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+
+
+class Source(StrEnum):
+    """How a use was seen."""
+
+    ERROR = "error"
+    LOG = "log"
+
+
+class Operation(StrEnum):
+    """What a use did."""
+
+    READ = "read"
+    WRITE = "write"
+    DDL = "ddl"
+
+
+class Outcome(StrEnum):
+    """Whether the statement of a use succeeded, as far as its log line tells."""
+
+    OK = "ok"
+    ERROR = "error"
+
+
+def _schema(*fields: tuple[str, pa.DataType]) -> pa.Schema:
+    return pa.schema([*(pa.field(name, kind) for name, kind in fields), pa.field("day", pa.date32())])
+
+
+# One use of an element in the attic (or one that was there).
+ACCESS = _schema(
+    ("occurred_at", TIME),
+    ("node", pa.string()),
+    ("element", pa.string()),
+    ("operation", pa.string()),
+    ("outcome", pa.string()),
+    ("source", pa.string()),
+    ("via", pa.string()),
+    ("implicit", pa.bool_()),
+    ("ambiguous", pa.bool_()),
+    ("sqlstate", pa.string()),
+    ("role", pa.string()),
+    ("database", pa.string()),
+    ("application", pa.string()),
+    ("client", pa.string()),
+    ("statement_id", pa.string()),
+    ("session_id", pa.string()),
+    ("session_line", pa.int64()),
+    ("origin", pa.string()),
+    ("log_offset", pa.int64()),
+)
+
+# Uses of every element, tracked or not, counted by the hour. Counts of one hour can stand in several rows.
+USAGE_HOURLY = _schema(
+    ("hour", TIME),
+    ("node", pa.string()),
+    ("element", pa.string()),
+    ("operation", pa.string()),
+    ("outcome", pa.string()),
+    ("source", pa.string()),
+    ("implicit", pa.bool_()),
+    ("ambiguous", pa.bool_()),
+    ("role", pa.string()),
+    ("database", pa.string()),
+    ("application", pa.string()),
+    ("statement_id", pa.string()),
+    ("uses", pa.int64()),
+    ("first_at", TIME),
+    ("last_at", TIME),
+)
+
+# One distinct normalised statement. A statement can stand in several rows; they are equal but for the time.
+STATEMENT = _schema(
+    ("statement_id", pa.string()),
+    ("text", pa.string()),
+    ("is_parsed", pa.bool_()),
+    ("first_seen_at", TIME),
+)
+
+# A stretch of log that could not be read as records. Its text is not kept: it may hold anything.
+REJECT = _schema(
+    ("node", pa.string()),
+    ("origin", pa.string()),
+    ("path", pa.string()),
+    ("log_offset", pa.int64()),
+    ("length", pa.int64()),
+    ("reason", pa.string()),
+    ("found_at", TIME),
+)
+
+# One batch of log that was read: from when to when, and what a use would have shown up as (Source values).
+# Its newest row of a file is also the position to go on from.
+COVERAGE = _schema(
+    ("node", pa.string()),
+    ("origin", pa.string()),
+    ("path", pa.string()),
+    ("start_offset", pa.int64()),
+    ("end_offset", pa.int64()),
+    ("records", pa.int64()),
+    ("covered_from", TIME),
+    ("covered_to", TIME),
+    ("sources", pa.list_(pa.string())),
+    ("read_at", TIME),
+)
+
+# Something a person should look at.
+ALERT = _schema(
+    ("occurred_at", TIME),
+    ("raised_at", TIME),
+    ("rule", pa.string()),
+    ("severity", pa.string()),
+    ("element", pa.string()),
+    ("message", pa.string()),
+    ("role", pa.string()),
+    ("database", pa.string()),
+    ("application", pa.string()),
+    ("client", pa.string()),
+    ("statement_id", pa.string()),
+    ("origin", pa.string()),
+    ("log_offset", pa.int64()),
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "access": ACCESS,
+    "usage_hourly": USAGE_HOURLY,
+    "statement": STATEMENT,
+    "reject": REJECT,
+    "coverage": COVERAGE,
+    "alert": ALERT,
+}

@@ -1,0 +1,1 @@
+"""The command line: puts together each folder's own commands."""

@@ -1,0 +1,71 @@
+"""Real PostgreSQL servers for the tests: embedded 18 always, Debian's 15 where it is installed."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from catalog.database import Database, identifier
+from catalog.throwaway import ThrowawayServer
+
+DEBIAN_15_BIN = Path("/usr/lib/postgresql/15/bin")
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def server18() -> Iterator[ThrowawayServer]:
+    """One PostgreSQL 18 for the session, logging to csvlog."""
+    with ThrowawayServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server15() -> Iterator[ThrowawayServer]:
+    """One PostgreSQL 15 for the session; skips where Debian's package is absent."""
+    if not (DEBIAN_15_BIN / "initdb").exists():
+        pytest.skip(f"no PostgreSQL 15 in {DEBIAN_15_BIN}")
+    with ThrowawayServer(bin_directory=DEBIAN_15_BIN) as server:
+        yield server
+
+
+@pytest.fixture(params=["18", pytest.param("15", marks=pytest.mark.pg15)])
+def server(request: pytest.FixtureRequest) -> ThrowawayServer:
+    """Each supported server in turn; for behaviour that depends on PostgreSQL."""
+    found: ThrowawayServer = request.getfixturevalue(f"server{request.param}")
+    return found
+
+
+@dataclass(frozen=True)
+class FreshDatabase:
+    """An empty database of a running server; `db` is a superuser's session in it."""
+
+    server: ThrowawayServer
+    name: str
+    db: Database
+
+    def dsn(self, user: str = "postgres") -> str:
+        return self.server.dsn(self.name, user)
+
+
+@pytest.fixture
+def database(server: ThrowawayServer) -> Iterator[FreshDatabase]:
+    """A fresh database on each supported server in turn."""
+    yield from _fresh_database(server)
+
+
+@pytest.fixture
+def database18(server18: ThrowawayServer) -> Iterator[FreshDatabase]:
+    """A fresh database on PostgreSQL 18 only; for behaviour that does not depend on the server."""
+    yield from _fresh_database(server18)
+
+
+def _fresh_database(server: ThrowawayServer) -> Iterator[FreshDatabase]:
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    with Database.connect(server.dsn()) as admin:
+        admin.execute(f"CREATE DATABASE {identifier(name)}")
+        with Database.connect(server.dsn(name)) as db:
+            yield FreshDatabase(server, name, db)
+        admin.execute(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
