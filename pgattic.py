@@ -1,1 +1,64 @@
-"""The command line: puts together each folder's own commands."""
+"""The command line: puts together each folder's own commands, and turns errors into one clear line."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+import analytics.cli
+import dashboard.cli
+import demo.cli
+import ingest.cli
+import migrations.cli
+from analytics.alerts import alerts_for, describe
+from catalog.errors import PgatticError
+from catalog.terminal import Invocation, error_console
+
+app = typer.Typer(
+    name="pgattic",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def pgattic(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(envvar="PGATTIC_CONFIG", help="Configuration file; default ./pgattic.toml.")
+    ] = None,
+) -> None:
+    """Put unused PostgreSQL elements in the attic before anyone throws them out.
+
+    A reversible rename, a watch over every trace of use, and a verdict that shows its evidence. Nothing is
+    ever dropped.
+    """
+    ctx.obj = Invocation(config)
+
+
+migrations.cli.register(app)
+analytics.cli.register(app)
+ingest.cli.register(app, alerting=alerts_for, describe=describe)
+dashboard.cli.register(app)
+demo.cli.register(app)
+
+
+def main() -> None:
+    """Run a command; exit codes: 0 fine, 1 finding or refusal, 2 wrong use or configuration."""
+    try:
+        app()
+    except PgatticError as error:
+        error_console.print(f"[bold red]error:[/] {_one_line(error)}", soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+def _one_line(error: PgatticError) -> str:
+    return escape(" ".join(str(error).split()))
+
+
+if __name__ == "__main__":
+    main()

@@ -52,24 +52,21 @@ class DeprecatedName:
     def __str__(self) -> str:
         return self.stem + _suffix(self.on, self.reason, self.serial)
 
-    def may_come_from(self, former: str, encoding: str = "utf-8") -> bool:
+    def may_come_from(self, former: str) -> bool:
         """Whether a former name gives this deprecated name."""
-        return self.stem == _stem(former, _suffix(self.on, self.reason, self.serial), encoding)
+        return self.stem == _stem(former, _suffix(self.on, self.reason, self.serial))
 
 
-def deprecated_name(
-    former: str, on: date, reason: Reason, taken: Collection[str] = (), encoding: str = "utf-8"
-) -> str:
+def deprecated_name(former: str, on: date, reason: Reason, taken: Collection[str] = ()) -> str:
     """Make the deprecated name for `former`, different from every name in `taken`.
 
-    `encoding` is the database's, as a Python codec: it decides how many bytes a name has. Raises
-    NameImpossibleError for an empty name, one that PostgreSQL could not hold, or 9,999 neighbours.
+    Raises NameImpossibleError for a name that no PostgreSQL identifier can be, or after 9,999 neighbours.
     """
-    if not former or "\0" in former or len(former.encode(encoding)) > MAX_NAME_BYTES:
-        raise NameImpossibleError(f"PostgreSQL has no identifier {former!r} (1 to {MAX_NAME_BYTES} bytes)")
+    if not former or "\0" in former:
+        raise NameImpossibleError(f"PostgreSQL has no identifier {former!r}")
     for serial in range(1, _MAX_SERIAL + 1):
         suffix = _suffix(on, reason, serial)
-        name = _stem(former, suffix, encoding) + suffix
+        name = _stem(former, suffix) + suffix
         if name not in taken:
             return name
     raise NameImpossibleError(f"every deprecated name up to serial {_MAX_SERIAL} is taken", where=former)
@@ -92,11 +89,12 @@ def _suffix(on: date, reason: Reason, serial: int) -> str:
     return f"_deprecated_{on:%Y%m%d}_{reason}{tail}"
 
 
-def _stem(former: str, suffix: str, encoding: str) -> str:
+def _stem(former: str, suffix: str) -> str:
     room = MAX_NAME_BYTES - len(suffix)
-    encoded = former.encode(encoding)
+    # No server encoding needs more bytes than UTF-8 does, so what fits here fits everywhere.
+    encoded = former.encode()
     if len(encoded) <= room:
         return former
     mark = "_" + hashlib.sha256(former.encode()).hexdigest()[:_HASH_DIGITS]
     # Cutting the bytes can leave half a character behind, which "ignore" drops whole.
-    return encoded[: room - len(mark)].decode(encoding, errors="ignore") + mark
+    return encoded[: room - len(mark)].decode(errors="ignore") + mark

@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation; `kind`: r table, p partitioned table, v view, m materialized view, S sequence, f foreign."""
+    """A relation: r table, p partitioned table, v view, m materialized view, S sequence, f foreign table."""
 
     oid: int
     schema: str
@@ -46,6 +46,7 @@ class Relation:
     estimated_rows: int
     extension: str | None
     columns: tuple[Column, ...]
+    row_type_oid: int = 0
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,19 @@ class Snapshot:
     def _enums_by_name(self) -> dict[tuple[str, str], Enum]:
         return {(enum.schema, enum.name): enum for enum in self.enums}
 
+    @cached_property
+    def _uses_by_used(self) -> dict[tuple[str, str, str], list[StoredUse]]:
+        found: dict[tuple[str, str, str], list[StoredUse]] = {}
+        for use in self.stored_uses:
+            found.setdefault((use.used_kind, use.used_schema, use.used_name), []).append(use)
+        return found
+
+    def stored_uses_of(
+        self, kind: Literal["relation", "enum"], schema: str, name: str
+    ) -> tuple[StoredUse, ...]:
+        """The stored objects that refer to the relation or enum of that name."""
+        return tuple(self._uses_by_used.get((kind, schema, name), ()))
+
     def relation(self, schema: str, name: str) -> Relation | None:
         """The relation of that name, whatever its kind, or None."""
         return self._relations_by_name.get((schema, name))
@@ -254,6 +268,23 @@ class Snapshot:
             case Kind.ENUM:
                 enum = self.enum(element.schema, element.name)
                 return enum.oid if enum else None
+
+    def comment(self, element: Element) -> str | None:
+        """The comment of the element that has that name now, or None."""
+        schema, name, parent = element.schema, element.name, element.parent or ""
+        found: Relation | Column | Index | Constraint | Enum | None
+        match element.kind:
+            case Kind.TABLE:
+                found = self.relation(schema, name)
+            case Kind.COLUMN:
+                found = self.column(schema, parent, name)
+            case Kind.INDEX:
+                found = self.index(schema, name)
+            case Kind.CONSTRAINT:
+                found = self.constraint(schema, parent, name)
+            case Kind.ENUM:
+                found = self.enum(schema, name)
+        return found.comment if found else None
 
     def neighbours(self, element: Element) -> frozenset[str]:
         """The names that the element must not take: its namespace's, as PostgreSQL has them.

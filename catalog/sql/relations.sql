@@ -8,6 +8,7 @@ SELECT c.oid::bigint AS oid,
        CASE WHEN c.relkind IN ('r', 'm', 'p') THEN pg_total_relation_size(c.oid) ELSE 0 END::bigint AS total_bytes,
        greatest(c.reltuples, 0)::bigint AS estimated_rows,
        e.extname AS extension,
+       c.reltype::bigint AS row_type_oid,
        coalesce(
            (SELECT jsonb_agg(jsonb_build_object(
                        'number', a.attnum,

@@ -1,5 +1,6 @@
 -- What stored objects refer to by OID: views, rules, policies, defaults, generated columns, BEGIN ATOMIC
--- functions, index expressions, check constraints. These survive a rename without ever saying its name.
+-- functions, index expressions, check constraints, domains, partitions, publications… These survive a rename
+-- without ever saying its name.
 WITH referrer AS (
     SELECT 'pg_rewrite'::regclass AS classid, r.oid AS objid, 0 AS objsubid,
            CASE c.relkind WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' ELSE 'rule' END AS kind,
@@ -28,6 +29,32 @@ WITH referrer AS (
     SELECT 'pg_class'::regclass, i.indexrelid, 0, 'index', n.nspname, t.relname, c.relname, t.oid
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
+    UNION ALL
+    SELECT 'pg_type'::regclass, t.oid, 0, CASE t.typtype WHEN 'd' THEN 'domain' ELSE 'range type' END,
+           n.nspname, NULL, t.typname, NULL
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype IN ('d', 'r')
+    UNION ALL
+    SELECT 'pg_class'::regclass, c.oid, 0, 'composite type', n.nspname, NULL, c.relname, c.oid
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'c'
+    UNION ALL
+    SELECT 'pg_class'::regclass, c.oid, 0, CASE WHEN c.relispartition THEN 'partition' ELSE 'inheriting table' END,
+           n.nspname, NULL, c.relname, c.oid
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f') AND c.oid IN (SELECT inhrelid FROM pg_inherits)
+    UNION ALL
+    SELECT 'pg_publication_rel'::regclass, r.oid, 0, 'publication', '', NULL, p.pubname, NULL
+    FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+    UNION ALL
+    -- Casts, operators and what else there is: rather one referrer too many than one too few.
+    SELECT o.classid, o.objid, 0, i.type, coalesce(i.schema, ''), NULL, i.identity, NULL
+    FROM (SELECT DISTINCT d.classid, d.objid
+          FROM pg_depend d
+          WHERE d.deptype = 'n' AND d.objid >= 16384
+            AND d.refclassid IN ('pg_class'::regclass, 'pg_type'::regclass) AND d.refobjid >= 16384
+            AND d.classid NOT IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_attrdef'::regclass,
+                                  'pg_proc'::regclass, 'pg_trigger'::regclass, 'pg_constraint'::regclass,
+                                  'pg_class'::regclass, 'pg_type'::regclass, 'pg_publication_rel'::regclass)) o,
+         LATERAL pg_identify_object(o.classid, o.objid, 0) i
 )
 SELECT DISTINCT
        s.kind,

@@ -1,0 +1,242 @@
+"""What live things refer to an element: the reason why it is used although nobody says its name.
+
+Views, policies, triggers and foreign keys hold on to an element by its OID and follow a rename silently;
+bodies of functions are texts, and a text that mentions the name counts as a use: when in doubt, an element
+is in use.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from catalog.elements import Element, Kind, quote_identifier
+from catalog.snapshot import AtticEntry, Function, Snapshot, StoredUse
+
+# Parts of a table that go where it goes and do not use it on anybody's behalf.
+_OWN_PARTS = frozenset({"constraint", "default", "generated column", "index", "policy", "rule", "trigger"})
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Dependant:
+    """A live thing that refers to an element: `view public.active_users reads it`."""
+
+    kind: str
+    name: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} {self.how}"
+
+
+def dependants(
+    snapshot: Snapshot, element: Element, *, known_as: Collection[str] = ()
+) -> tuple[Dependant, ...]:
+    """Everything live that refers to an element, sorted; its own parts are left out.
+
+    `element` has its present name; `known_as` are further names under which bodies of functions may mention
+    it, as its former one. A thing that refers to it in two ways is named once.
+    """
+    found: dict[tuple[str, str], Dependant] = {}
+    for dependant in (
+        *_by_reference(snapshot, element),
+        *_by_signature(snapshot, element),
+        *_by_parent(snapshot, element),
+        *_by_mention(snapshot, {element.name, *known_as}),
+    ):
+        found.setdefault((dependant.kind, dependant.name), dependant)
+    return tuple(sorted(found.values()))
+
+
+def present_element(snapshot: Snapshot, entry: AtticEntry) -> Element | None:
+    """The element of an entry under the name that it has now, found by its OID, or None where it is gone.
+
+    The name can be another than `entry.deprecated_name` where somebody renamed it by hand; a column is found
+    by that name alone, in its table.
+    """
+    oid, kind = entry.object_oid, entry.element.kind
+    match kind:
+        case Kind.TABLE:
+            table = next((r for r in snapshot.relations if r.oid == oid), None)
+            return Element(kind, table.schema, table.name) if table else None
+        case Kind.COLUMN:
+            table = next((r for r in snapshot.relations if r.oid == oid), None)
+            named = table and any(column.name == entry.deprecated_name for column in table.columns)
+            return Element(kind, table.schema, entry.deprecated_name, table.name) if table and named else None
+        case Kind.INDEX:
+            index = next((i for i in snapshot.indexes if i.oid == oid), None)
+            return Element(kind, index.schema, index.name) if index else None
+        case Kind.CONSTRAINT:
+            item = next((c for c in snapshot.constraints if c.oid == oid), None)
+            return Element(kind, item.schema, item.name, item.table) if item else None
+        case Kind.ENUM:
+            enum = next((e for e in snapshot.enums if e.oid == oid), None)
+            return Element(kind, enum.schema, enum.name) if enum else None
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether a text has the name as a whole word, in any case."""
+    if _PLAIN_WORD.fullmatch(name):
+        return name.casefold() in _words(text)
+    # Not \b: such a name can begin or end with a character that is no word character.
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+_PLAIN_WORD = re.compile(r"\w+")
+
+
+@lru_cache(maxsize=10_000)
+def _words(text: str) -> frozenset[str]:
+    # A scan asks for every element of every body: each is taken apart once.
+    return frozenset(word.casefold() for word in _PLAIN_WORD.findall(text))
+
+
+def _by_reference(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
+    match element.kind:
+        case Kind.TABLE:
+            yield from _of_table(snapshot, element)
+        case Kind.COLUMN:
+            yield from _of_column(snapshot, element)
+        case Kind.INDEX:
+            yield from _of_index(snapshot, element)
+        case Kind.CONSTRAINT:
+            yield from _of_constraint(snapshot, element)
+        case Kind.ENUM:
+            yield from _of_enum(snapshot, element)
+
+
+def _of_table(snapshot: Snapshot, table: Element) -> Iterator[Dependant]:
+    place = (table.schema, table.name)
+    for constraint in snapshot.constraints:
+        references = (constraint.references_schema, constraint.references_table)
+        if references == place and (constraint.schema, constraint.table) != place:
+            yield Dependant(
+                "foreign key",
+                _name(constraint.schema, constraint.table, constraint.name),
+                "references it",
+            )
+    for use in snapshot.stored_uses_of("relation", *place):
+        own = use.kind in _OWN_PARTS and (use.schema, use.relation) == place
+        if not own and not _is_foreign_key(snapshot, use):
+            yield _from_use(use)
+
+
+def _of_column(snapshot: Snapshot, column: Element) -> Iterator[Dependant]:
+    schema, table, name = column.schema, column.parent or "", column.name
+    for index in snapshot.indexes:
+        if (index.schema, index.table) == (schema, table) and name in index.columns and not index.constraint:
+            yield Dependant("index", _name(index.schema, index.name), "indexes it")
+    for constraint in snapshot.constraints:
+        # NOT NULL is a property of the column, whether or not the server keeps a constraint for it (18 does).
+        own_place = (constraint.schema, constraint.table) == (schema, table)
+        if own_place and name in constraint.columns and constraint.type != "n":
+            yield Dependant("constraint", _name(schema, table, constraint.name), "is on it")
+    for use in snapshot.stored_uses_of("relation", schema, table):
+        own_place = (use.schema, use.relation) == (schema, table)
+        own_default = own_place and use.kind in ("default", "generated column") and use.name == name
+        own_not_null = own_place and use.kind == "constraint" and _is_not_null(snapshot, use)
+        if use.used_column == name and not own_default and not own_not_null:
+            yield _from_use(use)
+        # Without a column it refers to the whole row, or to none of them; PostgreSQL does not say which.
+        elif use.used_column is None and not own_place:
+            yield Dependant(use.kind, _use_name(use), "refers to its table as a whole")
+
+
+def _of_index(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
+    index = snapshot.index(element.schema, element.name)
+    if index and index.constraint:
+        yield Dependant("constraint", _name(index.schema, index.table, index.constraint), "is enforced by it")
+    if index and index.is_replica_identity:
+        yield Dependant("replica identity", _name(index.schema, index.table), "is defined by it")
+    for use in snapshot.stored_uses_of("relation", element.schema, element.name):
+        yield _from_use(use)
+
+
+def _of_constraint(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
+    constraint = snapshot.constraint(element.schema, element.parent or "", element.name)
+    if constraint is None or constraint.index is None:
+        return
+    index = snapshot.index(constraint.schema, constraint.index)
+    if index and index.is_replica_identity:
+        yield Dependant("replica identity", _name(index.schema, index.table), "is defined by it")
+    for use in snapshot.stored_uses_of("relation", constraint.schema, constraint.index):
+        if not (use.kind == "constraint" and use.name == element.name and use.relation == element.parent):
+            yield _from_use(use)
+
+
+def _of_enum(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
+    enum = snapshot.enum(element.schema, element.name)
+    if enum is None:
+        return
+    for relation in snapshot.relations:
+        for column in relation.columns:
+            if column.type_oid == enum.oid:
+                yield Dependant("column", _name(relation.schema, relation.name, column.name), "has its type")
+    for use in snapshot.stored_uses_of("enum", element.schema, element.name):
+        yield _from_use(use)
+
+
+def _by_parent(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
+    kinds = {Kind.TABLE: ("partition", "inheriting table"), Kind.INDEX: ("index",)}.get(element.kind, ())
+    for use in snapshot.stored_uses:
+        is_child = use.kind in kinds and (use.schema, use.name) == (element.schema, element.name)
+        if is_child and (element.kind is Kind.TABLE or snapshot.index(use.used_schema, use.used_name)):
+            yield Dependant("parent", _name(use.used_schema, use.used_name), "is served by it")
+
+
+def _by_signature(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
+    match element.kind:
+        case Kind.TABLE:
+            table = snapshot.relation(element.schema, element.name)
+            type_oid = table.row_type_oid if table else 0
+        case Kind.ENUM:
+            enum = snapshot.enum(element.schema, element.name)
+            type_oid = enum.oid if enum else 0
+        case _:
+            return
+    if not type_oid:
+        return
+    for function in snapshot.functions:
+        if type_oid in function.type_oids:
+            yield Dependant("function", _function_name(function), "has its type in the signature")
+    if element.kind is Kind.TABLE:
+        for relation in snapshot.relations:
+            for column in relation.columns:
+                if column.type_oid == type_oid:
+                    name = _name(relation.schema, relation.name, column.name)
+                    yield Dependant("column", name, "has its row type")
+
+
+def _by_mention(snapshot: Snapshot, names: set[str]) -> Iterator[Dependant]:
+    for function in snapshot.functions:
+        body = function.body
+        if body and any(mentions(body, name) for name in names):
+            yield Dependant("function", _function_name(function), "mentions it in its body")
+
+
+def _is_foreign_key(snapshot: Snapshot, use: StoredUse) -> bool:
+    constraint = snapshot.constraint(use.schema, use.relation or "", use.name)
+    return use.kind == "constraint" and constraint is not None and constraint.type == "f"
+
+
+def _is_not_null(snapshot: Snapshot, use: StoredUse) -> bool:
+    constraint = snapshot.constraint(use.schema, use.relation or "", use.name)
+    return constraint is not None and constraint.type == "n"
+
+
+def _from_use(use: StoredUse) -> Dependant:
+    return Dependant(use.kind, _use_name(use), "refers to it")
+
+
+def _use_name(use: StoredUse) -> str:
+    if use.relation and use.relation != use.name and use.kind != "index":
+        return _name(use.schema, use.relation, use.name)
+    return _name(use.schema, use.name) if use.schema else use.name
+
+
+def _function_name(function: Function) -> str:
+    return _name(function.schema, function.name)
+
+
+def _name(*parts: str) -> str:
+    return ".".join(quote_identifier(part) for part in parts)

@@ -1,0 +1,39 @@
+"""Did PostgreSQL itself count a use within the policy's window?"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from catalog.counters import Counter
+from catalog.elements import Element, Kind
+from migrations.checks.situation import Situation
+from migrations.findings import Finding, Severity
+
+
+def check(situation: Situation) -> Iterator[Finding]:
+    """A counted use blocks when it was recent, and warns when nobody can say when it was."""
+    for element in situation.elements:
+        counter = situation.counters.counters.get(situation.snapshot.oid(element) or 0)
+        if element.kind not in (Kind.TABLE, Kind.INDEX) or counter is None:
+            continue
+        if counter.reads or counter.writes:
+            yield _finding(situation, element, counter)
+
+
+def _finding(situation: Situation, element: Element, counter: Counter) -> Finding:
+    window = timedelta(days=situation.policy.quiet_days)
+    counted = f"{counter.reads} scans and {counter.writes} written rows counted"
+    if counter.last_read_at and counter.last_read_at >= situation.now - window:
+        return Finding(
+            "use-counted",
+            Severity.BLOCK,
+            str(element),
+            f"{counted}, last scan at {counter.last_read_at:%Y-%m-%d %H:%M} UTC",
+            "Find the reader; a dump of the database counts too, as the counters do not tell them apart",
+        )
+    since = situation.counters.reset_at
+    return Finding(
+        "use-counted",
+        Severity.WARN,
+        str(element),
+        f"{counted} since {f'{since:%Y-%m-%d}' if since else 'the server was made'}, none known to be recent",
+    )

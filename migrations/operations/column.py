@@ -1,0 +1,41 @@
+"""Renaming a column: locks the table and every child of it; views keep showing the former name."""
+
+from collections.abc import Iterator
+
+from catalog.database import identifier, literal
+from catalog.elements import Element
+from catalog.snapshot import Snapshot
+from migrations.findings import Finding, Severity
+from migrations.steps import Place
+
+LOCK = "ACCESS EXCLUSIVE on the table and its children"
+
+
+def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
+    """A column that a parent table defines can only be renamed there (42P16)."""
+    column = snapshot.column(element.schema, element.parent or "", element.name)
+    if column and column.inherited:
+        yield Finding(
+            "inheritance",
+            Severity.BLOCK,
+            str(element),
+            "is inherited from a parent table, and PostgreSQL renames it only there",
+            "Deprecate the column of the parent table",
+        )
+
+
+def locate(snapshot: Snapshot, element: Element) -> Place | None:
+    """Find the column of that name."""
+    oid = snapshot.oid(element)
+    column = snapshot.column(element.schema, element.parent or "", element.name)
+    return Place(element.schema, element.parent, oid, column.number) if oid and column else None
+
+
+def rename(place: Place, old: str, new: str) -> str:
+    """The statement that renames the column."""
+    return f"ALTER TABLE {place.table_path} RENAME COLUMN {identifier(old)} TO {identifier(new)}"
+
+
+def comment(place: Place, name: str, text: str | None) -> str:
+    """The statement that sets the column's comment; None removes it."""
+    return f"COMMENT ON COLUMN {place.table_path}.{identifier(name)} IS {literal(text)}"

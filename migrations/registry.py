@@ -1,0 +1,229 @@
+"""The registry: schema `pgattic` in the target database, which commits together with every rename."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+from catalog.counters import Baseline
+from catalog.database import Database, Json, load_sql
+from catalog.elements import Element, Kind
+from migrations.errors import RegistryError
+from migrations.plan import Plan, plan_as_json
+from migrations.steps import Step
+
+# Any constant does, as long as no other program of ours takes the same; this one spells "pgattic".
+_INSTALL_LOCK = 0x70676174746963
+
+
+@dataclass(frozen=True)
+class MigrationRow:
+    """A migration as the registry has it; `in_attic` counts its elements that are not restored."""
+
+    id: str
+    state: str
+    reason: str
+    applied_by: str
+    applied_at: datetime | None
+    rolled_back_at: datetime | None
+    failure: str | None
+    elements: int
+    in_attic: int
+
+
+@dataclass(frozen=True)
+class BackupRow:
+    """A backup as the registry has it; `proved_at` is None until a restore gave back the same rows."""
+
+    id: str
+    migration_id: str
+    directory: str
+    made_at: datetime
+    proved_at: datetime | None
+    tables: list[dict[str, Any]]
+    total_bytes: int
+
+
+@dataclass(frozen=True)
+class DeprecatedElement:
+    """An element in the attic as rollback needs it."""
+
+    migration_id: str
+    position: int
+    element: Element
+    deprecated_name: str
+    object_oid: int
+    column_number: int | None
+    former_comment: str | None
+
+
+def scripts() -> list[tuple[int, str]]:
+    """The registry's own migrations: version and SQL, oldest first."""
+    folder = files("migrations") / "sql" / "registry"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name[:4]), (folder / name).read_text()) for name in names]
+
+
+def install(db: Database) -> int:
+    """Create the registry or bring it up to date; return its version. Safe to repeat."""
+    known = scripts()
+    with db.transaction():
+        db.execute("SELECT pg_advisory_xact_lock(%s)", [_INSTALL_LOCK])
+        db.execute("CREATE SCHEMA IF NOT EXISTS pgattic")
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS pgattic.schema_version"
+            " (version integer PRIMARY KEY, installed_at timestamptz NOT NULL DEFAULT now())"
+        )
+        present = db.fetch_value("SELECT coalesce(max(version), 0) FROM pgattic.schema_version")
+        _refuse_newer(present, db)
+        for version, script in known:
+            if version > present:
+                db.execute(script)
+                db.execute("INSERT INTO pgattic.schema_version (version) VALUES (%s)", [version])
+    return known[-1][0]
+
+
+def require(db: Database) -> None:
+    """Raise RegistryError unless the registry is installed in this program's version."""
+    if db.fetch_value("SELECT to_regclass('pgattic.schema_version') IS NULL"):
+        raise RegistryError(
+            "the registry (schema pgattic) is not installed", where=db.where, todo="Run `pgattic init`"
+        )
+    present = db.fetch_value("SELECT coalesce(max(version), 0) FROM pgattic.schema_version")
+    _refuse_newer(present, db)
+    if present < scripts()[-1][0]:
+        raise RegistryError(
+            f"the registry has version {present}, this program {scripts()[-1][0]}",
+            where=db.where,
+            todo="Run `pgattic init` to bring it up to date",
+        )
+
+
+def _refuse_newer(present: int, db: Database) -> None:
+    if present > scripts()[-1][0]:
+        raise RegistryError(
+            f"the registry has version {present}, newer than this program's {scripts()[-1][0]}",
+            where=db.where,
+            todo="Upgrade pgattic",
+        )
+
+
+def record_executed(db: Database, plan: Plan) -> None:
+    """Insert the migration as executed; call it in the transaction of the renames."""
+    db.execute(
+        # A plan that failed before may be tried again.
+        "INSERT INTO pgattic.migration (id, state, reason, plan, plan_hash, applied_at)"
+        " VALUES (%s, 'executed', %s, %s, %s, now())"
+        " ON CONFLICT (id) DO UPDATE SET state = 'executed', applied_at = now(), failure = NULL"
+        " WHERE migration.state = 'failed'",
+        [plan.id, plan.reason, Json(plan_as_json(plan)), plan.hash],
+    )
+
+
+def record_failed(db: Database, plan: Plan, failure: str) -> None:
+    """Insert the migration as failed, with why; its renames were rolled back."""
+    db.execute(
+        "INSERT INTO pgattic.migration (id, state, reason, plan, plan_hash, failure)"
+        " VALUES (%s, 'failed', %s, %s, %s, %s)"
+        " ON CONFLICT (id) DO UPDATE SET failure = excluded.failure WHERE migration.state = 'failed'",
+        [plan.id, plan.reason, Json(plan_as_json(plan)), plan.hash, failure],
+    )
+
+
+def record_deprecated(
+    db: Database, plan: Plan, position: int, step: Step, comment: str | None, baseline: Baseline | None
+) -> None:
+    """Insert one element as deprecated; call it in the transaction of its rename."""
+    element = step.element
+    db.execute(
+        load_sql("migrations", "record_deprecated"),
+        {
+            "migration_id": plan.id,
+            "position": position,
+            "kind": element.kind,
+            "schema": element.schema,
+            "parent": element.parent,
+            "former_name": element.name,
+            "deprecated_name": step.deprecated_name,
+            "oid": step.object_oid,
+            "column_number": step.column_number,
+            "comment": comment,
+            "counters": Json(_baseline(baseline)) if baseline else None,
+        },
+    )
+
+
+def in_attic(
+    db: Database, *, migration_id: str | None = None, element: Element | None = None
+) -> list[DeprecatedElement]:
+    """Lock and return the rows of elements in the attic, in the order in which they must go back."""
+    rows = db.fetch(
+        load_sql("migrations", "in_attic"),
+        {
+            "migration_id": migration_id,
+            "kind": element.kind if element else None,
+            "schema": element.schema if element else None,
+            "parent": element.parent if element else None,
+            "name": element.name if element else None,
+        },
+    )
+    return [
+        DeprecatedElement(
+            element=Element(Kind(row.pop("kind")), row.pop("schema"), row.pop("name"), row.pop("parent")),
+            **row,
+        )
+        for row in rows
+    ]
+
+
+def record_restored(db: Database, item: DeprecatedElement) -> None:
+    """Mark one element as restored; call it in the transaction of its rename, after it."""
+    db.execute(
+        "UPDATE pgattic.element SET restored_at = clock_timestamp()"
+        " WHERE migration_id = %s AND position = %s",
+        [item.migration_id, item.position],
+    )
+    db.execute(
+        "UPDATE pgattic.migration SET state = 'rolled_back', rolled_back_at = clock_timestamp() WHERE id = %s"
+        " AND NOT EXISTS (SELECT FROM pgattic.element WHERE migration_id = %s AND restored_at IS NULL)",
+        [item.migration_id, item.migration_id],
+    )
+
+
+def record_backup(db: Database, backup: BackupRow) -> None:
+    """Insert a backup."""
+    db.execute(
+        "INSERT INTO pgattic.backup (id, migration_id, directory, made_at, proved_at, tables, total_bytes)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [
+            backup.id,
+            backup.migration_id,
+            backup.directory,
+            backup.made_at,
+            backup.proved_at,
+            Json(backup.tables),
+            backup.total_bytes,
+        ],
+    )
+
+
+def migrations_of(db: Database) -> list[MigrationRow]:
+    """Every migration, newest first; raises RegistryError where there is no registry."""
+    require(db)
+    return [MigrationRow(**row) for row in db.fetch(load_sql("migrations", "migrations"))]
+
+
+def backups_of(db: Database) -> list[BackupRow]:
+    """Every backup, newest first; raises RegistryError where there is no registry."""
+    require(db)
+    return [BackupRow(**row) for row in db.fetch("SELECT * FROM pgattic.backup ORDER BY made_at DESC")]
+
+
+def _baseline(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "reads": baseline.reads,
+        "writes": baseline.writes,
+        "taken_at": baseline.taken_at.isoformat(),
+        "server_started_at": baseline.server_started_at.isoformat(),
+        "reset_at": baseline.reset_at.isoformat() if baseline.reset_at else None,
+    }

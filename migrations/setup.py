@@ -1,0 +1,68 @@
+"""First steps: a commented configuration file."""
+
+from pathlib import Path
+
+from catalog.errors import SettingsError
+from catalog.files import write_atomically
+
+_TEMPLATE = """\
+# pgattic configuration. Every key can also be set by an environment variable: PGATTIC_DATABASE__DSN, …
+# Passwords do not belong here: use ~/.pgpass, a service file or PGPASSWORD.
+
+[database]
+dsn = {dsn}
+environment = {environment}        # production asks for a confirmation before it renames
+lock_timeout_ms = 1000
+
+[logs]
+{logs}
+
+[data]
+directory = {data}
+
+[backup]
+directory = {backups}
+
+[policy]
+observed_days = 30        # how long nothing may have used an element before it is a candidate
+cooling_off_days = 30     # how long it must stay in the attic
+quiet_days = 30           # how long ago its last use must be
+coverage_wanted = 0.99    # for which part of that time the logs must have been read
+"""
+
+
+def write_configuration(
+    path: Path, *, dsn: str | None, logs: Path | None, data: Path | None, environment: str
+) -> bool:
+    """Write a configuration file where there is none; return whether it was written.
+
+    Raises SettingsError where there is no file yet and no dsn to put into it, or it cannot be written.
+    """
+    if path.exists():
+        return False
+    if dsn is None:
+        raise SettingsError(
+            "there is no configuration yet",
+            where=str(path),
+            todo="Say which database: pgattic init --dsn DSN",
+        )
+    folder = data or Path("pgattic-data")
+    text = _TEMPLATE.format(
+        dsn=_quoted(dsn),
+        environment=_quoted(environment),
+        logs=f"directory = {_quoted(str(logs.resolve()))}" if logs else '# directory = "/var/log/postgresql"',
+        data=_quoted(str(folder)),
+        backups=_quoted(str(folder / "backups")),
+    )
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise SettingsError(
+            f"cannot be written: {(error.strerror or 'error').lower()}", where=str(path)
+        ) from error
+    return True
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
