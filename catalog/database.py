@@ -49,10 +49,8 @@ def describe_target(dsn: str) -> str:
         parts = conninfo_to_dict(dsn)
     except psycopg.Error:
         return "the configured dsn"
-    shown = {
-        key: value for key, value in parts.items() if key in ("service", "host", "port", "dbname", "user")
-    }
-    return " ".join(f"{key}={value}" for key, value in shown.items()) or "the libpq defaults"
+    shown = (f"{key}={parts[key]}" for key in ("service", "host", "port", "dbname", "user") if key in parts)
+    return " ".join(shown) or "the libpq defaults"
 
 
 def is_conninfo(dsn: str) -> bool:

@@ -8,7 +8,8 @@ PgatticError
 │   ├── SnapshotError           a snapshot file that is not one
 │   ├── ServerProgramError      initdb, pg_ctl, pg_dump… missing or failed
 │   └── DatabaseError
-│       ├── ConnectionFailedError
+│       ├── ConnectionFailedError   no connection could be made
+│       ├── RightsMissingError      the connected role may not read the registry
 │       ├── StatementFailedError    the server refused a statement
 │       └── LockTimeoutError        a lock was not granted in time: worth another try
 ├── IngestError, AnalyticsError, MigrationError, DashboardError, DemoError (one root a folder)
@@ -78,6 +79,10 @@ class ConnectionFailedError(DatabaseError):
     """No connection could be made."""
 
     exit_code = WRONG_USE
+
+
+class RightsMissingError(DatabaseError):
+    """The connected role may not do what is needed."""
 
 
 class StatementFailedError(DatabaseError):

@@ -57,6 +57,10 @@ class LogsSettings(Section):
 
     directory: Path | None = None
     pattern: str = "*.csv"
+    node: Annotated[str, Field(min_length=1)] = Field(
+        default="primary",
+        description="name of the server that writes these logs; changing it reads them anew",
+    )
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
 
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from catalog.counters import Baseline
 from catalog.database import Database, load_sql
 from catalog.elements import Element, Kind
-from catalog.errors import SnapshotError
+from catalog.errors import RightsMissingError, SnapshotError
 
 RelationKind = Literal["r", "p", "v", "m", "S", "f"]
 TABLE_KINDS = ("r", "p")
@@ -383,6 +383,16 @@ def read_attic(db: Database) -> tuple[AtticEntry, ...]:
 
 
 def _read_attic(db: Database) -> list[dict[str, Any]]:
+    if db.fetch_value("SELECT to_regnamespace('pgattic') IS NULL"):
+        return []
+    if not db.fetch_value("SELECT has_schema_privilege('pgattic', 'USAGE')"):
+        role = db.fetch_value("SELECT current_user")
+        raise RightsMissingError(
+            f"role {role} may not read schema pgattic, so it cannot know what is in the attic",
+            where=db.where,
+            todo=f"GRANT USAGE ON SCHEMA pgattic TO {role};"
+            f" GRANT SELECT ON ALL TABLES IN SCHEMA pgattic TO {role}",
+        )
     if db.fetch_value("SELECT to_regclass('pgattic.element') IS NULL"):
         return []
     return [

@@ -41,9 +41,9 @@ def retrying(on_retry: Callable[[str], None]) -> Retrying:
 def apply(db: Database, plan: Plan, on_retry: Callable[[str], None] = lambda _: None) -> None:
     """Put the plan's elements into the attic, all or none.
 
-    Raises PlanDriftedError where the catalog changed since the plan, LockTimeoutError where locks could not
-    be had in five attempts, StatementFailedError where the server refused; after any of them nothing is renamed
-    and a failed attempt is in the registry.
+    Raises PlanDriftedError where the catalog changed since the plan, LockTimeoutError where the locks could
+    not be had in five attempts, StatementFailedError where the server refused. After any of them nothing is
+    renamed, and the failed attempt is in the registry.
     """
     registry.require(db)
     try:

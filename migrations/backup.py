@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from catalog.database import Database, identifier
 from catalog.elements import Kind
 from catalog.files import write_atomically
-from catalog.snapshot import Snapshot
+from catalog.snapshot import Relation, Snapshot
 from migrations.errors import BackupError
 from migrations.fingerprints import TableFingerprint, fingerprint, pin_output
 from migrations.plan import Plan
@@ -23,6 +23,8 @@ from migrations.programs import program, run
 SCHEMA_FILE = "schema.dump"
 ROWS_FILE = "rows.dump"
 MANIFEST_FILE = "manifest.json"
+# How often making a backup scans each table: once for the dump, once for the fingerprint.
+SCANS_PER_BACKUP = 2
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def make_backup(
             db.where,
         )
         if tables:
-            patterns = [f"--table-and-children={identifier(schema, name)}" for schema, name in tables]
+            patterns = [f"--table-and-children={identifier(table.schema, table.name)}" for table in tables]
             run(
                 pg_dump,
                 [
@@ -79,7 +81,7 @@ def make_backup(
                 ],
                 db.where,
             )
-        fingerprints = tuple(fingerprint(db, schema, name) for schema, name in tables)
+        fingerprints = tuple(fingerprint(db, table.oid, table.schema, table.name) for table in tables)
     # Our own reads must be in the counters before the baseline is taken, or they would look like a use.
     db.execute("SELECT pg_stat_force_next_flush()")
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
@@ -119,14 +121,14 @@ def tables_as_rows(backup: Backup) -> list[dict[str, object]]:
     return [asdict(table) for table in backup.tables]
 
 
-def _tables(plan: Plan, snapshot: Snapshot) -> list[tuple[str, str]]:
+def _tables(plan: Plan, snapshot: Snapshot) -> list[Relation]:
     """The tables whose rows belong to a plan: those renamed, and those that a column or constraint is of."""
     named = {
         (element.schema, element.parent or element.name)
         for element in plan.elements
         if element.kind in (Kind.TABLE, Kind.COLUMN, Kind.CONSTRAINT)
     }
-    return sorted(key for key in named if snapshot.relation(*key))
+    return [table for key in sorted(named) if (table := snapshot.relation(*key))]
 
 
 def _new_folder(directory: Path, plan: Plan, now: datetime) -> Path:

@@ -160,7 +160,7 @@ def _require(snapshot: Snapshot, element: Element) -> None:
                 f"is already in the attic as {entry.deprecated_name} (migration {entry.migration_id})",
                 where=str(element),
             )
-    similar = get_close_matches(str(element), [str(known) for known in snapshot.elements()], n=1)
+    similar = get_close_matches(str(element), [str(known) for known in snapshot.elements()], n=1, cutoff=0.8)
     hint = f"Did you mean {similar[0]}?" if similar else "`pgattic scan` lists what could be deprecated"
     raise PlanError(f"does not exist in database {snapshot.database}", where=str(element), todo=hint)
 

@@ -60,7 +60,7 @@ def _make_scratch(admin: Database, backup: Backup) -> None:
 def _compare(db: Database, backup: Backup, folder: Path) -> tuple[TableFingerprint, ...]:
     with db.transaction():
         pin_output(db)
-        restored = tuple(fingerprint(db, table.schema, table.name) for table in backup.tables)
+        restored = tuple(fingerprint(db, table.oid, table.schema, table.name) for table in backup.tables)
     for before, after in zip(backup.tables, restored, strict=True):
         if before != after:
             raise RestoreProofError(

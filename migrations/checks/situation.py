@@ -1,5 +1,6 @@
 """The situation: everything that the safety checks look at, as values gathered at one moment."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from catalog.elements import Element
 from catalog.settings import PolicySettings, Settings
 from catalog.snapshot import Snapshot
 from ingest.schemas import Source
+from migrations import registry
+from migrations.backup import SCANS_PER_BACKUP
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Situation:
     unowned: frozenset[int]
     publications: Mapping[tuple[str, str], tuple[str, ...]]
     holders: tuple[Holder, ...]
+    own_scans: Mapping[int, int]
     environment: str
     policy: PolicySettings
     now: datetime
@@ -54,10 +58,11 @@ def observe(
     with Evidence.open(settings.data.directory) as evidence:
         uses = hourly_detail(evidence, since)
         log_coverage = coverage(evidence, Source.LOG, since, now)
+    counters = read_counters(db)
     return Situation(
         elements=elements,
         snapshot=snapshot,
-        counters=read_counters(db),
+        counters=counters,
         uses=uses,
         coverage=log_coverage,
         is_standby=bool(db.fetch_value("SELECT pg_is_in_recovery()")),
@@ -68,7 +73,22 @@ def observe(
             for row in db.fetch(load_sql("migrations", "publications"))
         },
         holders=tuple(Holder(**row) for row in db.fetch(load_sql("migrations", "holders"))),
+        own_scans=_own_scans(db, counters),
         environment=settings.database.environment,
         policy=settings.policy,
         now=now,
     )
+
+
+def _own_scans(db: Database, counters: CounterSample) -> dict[int, int]:
+    """How many of the counted scans of each table, by OID, were pgattic's own backups.
+
+    Only backups since the server's start count: a crash may have forgotten earlier scans, and subtracting
+    those would hide somebody's use.
+    """
+    since = max(counters.server_started_at, counters.reset_at or counters.server_started_at)
+    scans: Counter[int] = Counter()
+    for backup in registry.backups_of(db):
+        if backup.made_at > since:
+            scans.update({table["oid"]: SCANS_PER_BACKUP for table in backup.tables})
+    return dict(scans)

@@ -1,6 +1,7 @@
 """Did PostgreSQL itself count a use within the policy's window?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from catalog.counters import Counter
@@ -10,11 +11,15 @@ from migrations.findings import Finding, Severity
 
 
 def check(situation: Situation) -> Iterator[Finding]:
-    """A counted use blocks when it was recent, and warns when nobody can say when it was."""
+    """A counted use blocks when it was recent, and warns when nobody can say when it was.
+
+    The scans of our own backups are known and do not count.
+    """
     for element in situation.elements:
         counter = situation.counters.counters.get(situation.snapshot.oid(element) or 0)
         if element.kind not in (Kind.TABLE, Kind.INDEX) or counter is None:
             continue
+        counter = replace(counter, reads=max(0, counter.reads - situation.own_scans.get(counter.oid, 0)))
         if counter.reads or counter.writes:
             yield _finding(situation, element, counter)
 

@@ -1,0 +1,66 @@
+"""The connection: its manners, and what it says when something is wrong."""
+
+import pytest
+
+from catalog.database import Database, describe_target
+from catalog.errors import ConnectionFailedError, LockTimeoutError, StatementFailedError
+from tests.fix_server import FreshDatabase
+
+
+def test_a_session_says_who_it_is_and_waits_briefly(database: FreshDatabase) -> None:
+    with Database.connect(database.dsn(), lock_timeout_ms=250) as db:
+        assert db.fetch_value("SHOW application_name") == "pgattic"
+        assert db.fetch_value("SHOW lock_timeout") == "250ms"
+
+
+def test_a_lock_that_is_not_granted_in_time_is_worth_another_try(database18: FreshDatabase) -> None:
+    database18.db.execute("CREATE TABLE t (id int)")
+    with Database.connect(database18.dsn(), lock_timeout_ms=50) as db, database18.db.transaction():
+        database18.db.execute("LOCK TABLE t")
+        with pytest.raises(LockTimeoutError, match="Nothing was changed"):
+            db.execute("ALTER TABLE t RENAME TO u")
+
+
+def test_a_refused_statement_carries_its_sqlstate(database18: FreshDatabase) -> None:
+    with pytest.raises(StatementFailedError, match="SQLSTATE 42P01") as caught:
+        database18.db.execute("SELECT * FROM nope")
+    assert caught.value.sqlstate == "42P01"
+
+
+def test_a_transaction_is_undone_by_any_error(database18: FreshDatabase) -> None:
+    db = database18.db
+
+    def create_and_fail() -> None:
+        with db.transaction():
+            db.execute("CREATE TABLE t (id int)")
+            db.execute("SELECT * FROM nope")
+
+    with pytest.raises(StatementFailedError):
+        create_and_fail()
+    assert db.fetch_value("SELECT to_regclass('t') IS NULL")
+
+
+@pytest.mark.parametrize(
+    ("dsn", "said"),
+    [
+        ("host=127.0.0.1 port=1 dbname=shop password=hunter2", "port=1 dbname=shop"),
+        ("host=/nowhere dbname=shop", "host=/nowhere"),
+        ("service=not_there", "service=not_there"),
+    ],
+)
+def test_no_server_says_where_and_what_next(dsn: str, said: str) -> None:
+    with pytest.raises(ConnectionFailedError) as caught:
+        Database.connect(dsn)
+    text = str(caught.value)
+    assert said in text
+    assert "pgpass" in text
+    assert "hunter2" not in text
+
+
+def test_a_wrong_database_is_named(database18: FreshDatabase) -> None:
+    with pytest.raises(ConnectionFailedError, match="no_such_db"):
+        Database.connect(database18.server.dsn("no_such_db"))
+
+
+def test_the_target_is_shown_without_its_password() -> None:
+    assert describe_target("postgresql://me:hunter2@db:5433/shop") == "host=db port=5433 dbname=shop user=me"
