@@ -87,7 +87,6 @@ class PolicySettings(Section):
     quiet_days: Days = 30
     coverage_wanted: Fraction = 0.99
     min_index_bytes: Annotated[int, Field(ge=0)] = 1_048_576
-    backup_max_age_days: Days = 7
 
 
 class Settings(BaseSettings):

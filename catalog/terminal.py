@@ -91,6 +91,11 @@ def when(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "never"
 
 
+def many(count: int, thing: str) -> str:
+    """A number of things, in the singular where it is one."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def size(count_bytes: float) -> str:
     """A number of bytes as people read it."""
     for unit in ("B", "kB", "MB", "GB"):

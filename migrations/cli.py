@@ -1,7 +1,6 @@
 """The commands that change a database, and those that show what was changed."""
 
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +15,12 @@ from catalog.database import Database
 from catalog.elements import Element
 from catalog.names import Reason
 from catalog.settings import Settings
-from catalog.snapshot import AtticEntry, read_attic, read_snapshot
-from catalog.terminal import JsonOption, console, invocation, print_json, print_table, size, when
-from migrations import registry, rollback, setup, workflow
-from migrations.checks import blocking
+from catalog.snapshot import read_attic, read_snapshot
+from catalog.terminal import JsonOption, console, invocation, many, print_json, print_table, size, when
+from migrations import registry, rollback, setup, show, workflow
 from migrations.errors import PlanError, RefusedError
-from migrations.findings import Finding, Severity
 from migrations.plan import Plan, as_script, load_plan, save_plan
 
-_COLOURS = {Severity.BLOCK: "bold red", Severity.WARN: "yellow", Severity.INFO: "cyan"}
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -102,7 +98,7 @@ def plan(
     elif as_json:
         print_json(made)
     else:
-        _print_plan(made, out)
+        show.print_plan(made, out)
 
 
 def apply(
@@ -123,7 +119,7 @@ def apply(
     with invocation(ctx).connect() as db:
         findings = workflow.check(db, settings, loaded, datetime.now(UTC))
         if not as_json:
-            _print_findings(findings)
+            show.print_findings(findings)
         workflow.refuse_blocked(loaded, findings)
         _confirm_apply(loaded, settings, yes=yes, confirm=confirm)
         done = workflow.carry_out(
@@ -139,7 +135,7 @@ def apply(
         print_json({"migration": loaded.id, "elements": loaded.elements, "backup": done.backup_folder})
         return
     console.print(
-        f"  [green]✓[/] renamed {len(loaded.steps)} elements in one transaction: [bold]{loaded.id}[/]"
+        f"  [green]✓[/] renamed {many(len(loaded.steps), 'element')} in one transaction: [bold]{loaded.id}[/]"
     )
     console.print(f"Back again with `pgattic rollback {loaded.id}`, or one with `--element`")
 
@@ -169,7 +165,7 @@ def roll_back(
             items = rollback.waiting(db, migration_id=migration_id, element=wanted)
             for item in items:
                 console.print(f"  {item.deprecated_name} → {escape(str(item.element))}")
-            _ask(f"Bring back {len(items)} elements?")
+            _ask(f"Bring back {many(len(items), 'element')}?")
         started = datetime.now(UTC)
         done = rollback.rollback(
             db,
@@ -183,7 +179,7 @@ def roll_back(
         return
     for one in done:
         console.print(f"  [green]✓[/] {escape(str(one.item.element))} has its name back")
-    console.print(f"{len(done)} restored in {seconds:.2f} s")
+    console.print(f"{many(len(done), 'element')} restored in {seconds:.2f} s")
 
 
 def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
@@ -209,7 +205,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
             for m in migrations
         ],
     )
-    _print_attic(attic)
+    show.print_attic(attic)
     print_table(
         "Backups",
         ("migration", "made (UTC)", "proved by restore", "rows", "size"),
@@ -244,7 +240,7 @@ def _confirm_apply(plan: Plan, settings: Settings, *, yes: bool, confirm: str | 
                 todo="`pgattic plan` prints the hash; review the plan before you repeat it",
             )
     elif not yes:
-        _ask(f"Rename {len(plan.steps)} elements of {plan.database}?")
+        _ask(f"Rename {many(len(plan.steps), 'element')} of {plan.database}?")
 
 
 def _ask(question: str) -> None:
@@ -252,42 +248,3 @@ def _ask(question: str) -> None:
         raise RefusedError("nobody there to confirm; nothing was changed", todo="Repeat with --yes")
     if not typer.confirm(question):
         raise RefusedError("not confirmed; nothing was changed")
-
-
-def _print_plan(made: Plan, out: Path) -> None:
-    print_table(
-        f"Plan {made.id}: {len(made.steps)} elements of {made.database}, reason {made.reason}",
-        ("element", "deprecated name", "lock"),
-        [(escape(str(s.element)), escape(s.deprecated_name), s.lock.partition(";")[0]) for s in made.steps],
-    )
-    _print_findings(made.findings)
-    console.print(f"Written to {out}, hash [bold]{made.hash[:8]}[/]. Review it, then `pgattic apply {out}`")
-
-
-def _print_findings(findings: Iterable[Finding]) -> None:
-    found = tuple(findings)
-    blocks = len(blocking(found))
-    console.print(f"\nSafety checks: {len(found)} findings, {blocks} of them block", style="bold")
-    for finding in found:
-        colour = _COLOURS[finding.severity]
-        console.print(
-            f"  [{colour}]{finding.severity:5}[/] {escape(finding.subject)} {escape(finding.message)}"
-        )
-        if finding.todo:
-            console.print(f"        [dim]→ {escape(finding.todo)}[/]")
-
-
-def _print_attic(attic: Iterable[AtticEntry]) -> None:
-    print_table(
-        "\nIn the attic",
-        ("element", "deprecated name", "since (UTC)", "migration"),
-        [
-            (
-                escape(str(entry.element)),
-                escape(entry.deprecated_name),
-                when(entry.deprecated_at),
-                entry.migration_id,
-            )
-            for entry in attic
-        ],
-    )

@@ -70,7 +70,6 @@ def carry_out(
     """
     findings = check(db, settings, plan, now)
     refuse_blocked(plan, findings)
-    on_step(f"safety checks: nothing blocks ({len(findings)} findings)")
     backup, folder = _backed_up(db, settings, plan, now, on_step)
     apply(db, plan, on_step)
     return Applied(plan, findings, backup, folder)
@@ -82,7 +81,7 @@ def refuse_blocked(plan: Plan, findings: tuple[Finding, ...]) -> None:
     if blocks:
         subjects = sorted({finding.subject for finding in blocks})
         raise RefusedError(
-            f"{len(blocks)} safety findings block {', '.join(subjects)}; nothing was changed",
+            f"safety checks block {', '.join(subjects)}; nothing was changed",
             where=plan.id,
             todo="Make the plan again without them, or remove what blocks",
         )
@@ -101,7 +100,7 @@ def _backed_up(
         now,
     )
     rows = sum(table.rows for table in backup.tables)
-    on_step(f"backup: {len(backup.tables)} tables, {rows:,} rows, {backup.total_bytes:,} bytes in {folder}")
+    on_step(f"backup: rows of {len(backup.tables)} tables ({rows:,}) and the whole schema, in {folder.name}")
     prove(backup, folder, settings.backup.bin_directory)
     on_step("restore proof: restored into a server of its own, every row came back the same")
     registry.record_backup(

@@ -11,12 +11,12 @@ def check(situation: Situation) -> Iterator[Finding]:
     covered = situation.coverage
     if covered.fraction >= situation.policy.coverage_wanted:
         return
-    days = (covered.end - covered.start).total_seconds() / 86_400
+    window = covered.end - covered.start
     yield Finding(
         "coverage",
         Severity.WARN,
         "database",
-        f"statements were logged and read for {covered.covered_seconds / 86_400:.1f} of the last {days:.0f}"
-        " days: a rarer use would not have been seen",
+        f"statements were logged and read for {covered.fraction:.1%} of the last {window.days} days:"
+        " a rarer use would not have been seen",
         "The rename will show it as an error; be ready to roll back",
     )

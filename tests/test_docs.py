@@ -1,0 +1,48 @@
+"""The documentation keeps up with the code: a page for each command, a line for each key."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+import pgattic
+from catalog.settings import Settings
+
+DOCS = Path(__file__).parent.parent / "docs"
+COMMANDS = sorted(get_command(pgattic.app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_page_that_is_listed(name: str) -> None:
+    page = DOCS / "commands" / f"{name}.md"
+    assert f"pgattic {name}" in page.read_text()
+    assert f"commands/{name}.md" in (DOCS / "README.md").read_text()
+
+
+def test_every_page_is_of_a_command() -> None:
+    assert sorted(page.stem for page in (DOCS / "commands").glob("*.md")) == COMMANDS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    command = get_command(pgattic.app).commands[name]  # type: ignore[attr-defined]
+    assert f"Example: pgattic {name}" in (command.help or "")
+
+
+def test_every_key_of_the_configuration_is_described() -> None:
+    page = (DOCS / "configuration.md").read_text()
+    for section, field in Settings.model_fields.items():
+        kind = field.annotation
+        assert isinstance(kind, type)
+        assert issubclass(kind, BaseModel)
+        for key in kind.model_fields:
+            assert f"`{section}.{key}`" in page
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in page.read_text().split("](")[1:]:
+        link = target.partition(")")[0]
+        if not link.startswith("http"):
+            assert (page.parent / link.partition("#")[0]).exists(), link
