@@ -61,9 +61,6 @@ def _apply_once(db: Database, plan: Plan) -> None:
     counters = read_counters(db)
     with db.transaction():
         registry.record_executed(db, plan)
-        for position, step in enumerate(plan.steps, start=1):
-            for statement in step.up:
-                db.execute(statement)
-            registry.record_deprecated(
-                db, plan, position, step, snapshot.comment(step.element), counters.baseline(step.object_oid)
-            )
+        # One message for all: locks are held for one round trip, however many elements there are.
+        db.execute(";\n".join(statement for step in plan.steps for statement in step.up))
+        registry.record_deprecated(db, plan, snapshot, counters)

@@ -1,16 +1,17 @@
 """The registry: schema `pgattic` in the target database, which commits together with every rename."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from catalog.counters import Baseline
+from catalog.counters import Baseline, CounterSample
 from catalog.database import Database, Json, load_sql
 from catalog.elements import Element, Kind
+from catalog.snapshot import Snapshot
 from migrations.errors import RegistryError
 from migrations.plan import Plan, plan_as_json
-from migrations.steps import Step
 
 # Any constant does, as long as no other program of ours takes the same; this one spells "pgattic".
 _INSTALL_LOCK = 0x70676174746963
@@ -130,27 +131,27 @@ def record_failed(db: Database, plan: Plan, failure: str) -> None:
     )
 
 
-def record_deprecated(
-    db: Database, plan: Plan, position: int, step: Step, comment: str | None, baseline: Baseline | None
-) -> None:
-    """Insert one element as deprecated; call it in the transaction of its rename."""
-    element = step.element
-    db.execute(
-        load_sql("migrations", "record_deprecated"),
+def record_deprecated(db: Database, plan: Plan, snapshot: Snapshot, counters: CounterSample) -> None:
+    """Insert the plan's elements as deprecated; call it in the transaction of their renames.
+
+    `snapshot` and `counters` are from before it: they give the former comments and the baselines.
+    """
+    rows = [
         {
-            "migration_id": plan.id,
             "position": position,
-            "kind": element.kind,
-            "schema": element.schema,
-            "parent": element.parent,
-            "former_name": element.name,
+            "kind": step.element.kind,
+            "schema": step.element.schema,
+            "parent": step.element.parent,
+            "former_name": step.element.name,
             "deprecated_name": step.deprecated_name,
             "oid": step.object_oid,
             "column_number": step.column_number,
-            "comment": comment,
-            "counters": Json(_baseline(baseline)) if baseline else None,
-        },
-    )
+            "comment": snapshot.comment(step.element),
+            "counters": _baseline(counters.baseline(step.object_oid)),
+        }
+        for position, step in enumerate(plan.steps, start=1)
+    ]
+    db.execute(load_sql("migrations", "record_deprecated"), {"migration_id": plan.id, "rows": Json(rows)})
 
 
 def in_attic(
@@ -176,17 +177,14 @@ def in_attic(
     ]
 
 
-def record_restored(db: Database, item: DeprecatedElement) -> None:
-    """Mark one element as restored; call it in the transaction of its rename, after it."""
+def record_restored(db: Database, items: Sequence[DeprecatedElement]) -> None:
+    """Mark elements as restored; call it in the transaction of their renames, after them."""
     db.execute(
-        "UPDATE pgattic.element SET restored_at = clock_timestamp()"
-        " WHERE migration_id = %s AND position = %s",
-        [item.migration_id, item.position],
-    )
-    db.execute(
-        "UPDATE pgattic.migration SET state = 'rolled_back', rolled_back_at = clock_timestamp() WHERE id = %s"
-        " AND NOT EXISTS (SELECT FROM pgattic.element WHERE migration_id = %s AND restored_at IS NULL)",
-        [item.migration_id, item.migration_id],
+        load_sql("migrations", "record_restored"),
+        {
+            "migration_ids": [item.migration_id for item in items],
+            "positions": [item.position for item in items],
+        },
     )
 
 
@@ -219,7 +217,9 @@ def backups_of(db: Database) -> list[BackupRow]:
     return [BackupRow(**row) for row in db.fetch("SELECT * FROM pgattic.backup ORDER BY made_at DESC")]
 
 
-def _baseline(baseline: Baseline) -> dict[str, Any]:
+def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
     return {
         "reads": baseline.reads,
         "writes": baseline.writes,

@@ -3,11 +3,12 @@
 Elements are found by OID, so it does not matter whether their table was renamed in the meantime.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.database import Database, load_sql
-from catalog.elements import Element
+from catalog.elements import Element, Kind
 from catalog.errors import StatementFailedError
 from migrations import registry
 from migrations.apply import retrying
@@ -57,50 +58,78 @@ def rollback(
     done: list[Restoration] = []
     for attempt in retrying(on_retry):
         with attempt, db.transaction():
-            done = [_restore(db, item) for item in waiting(db, migration_id=migration_id, element=element)]
+            items = waiting(db, migration_id=migration_id, element=element)
+            done = restorations(items, _places(db, items))
+            _run(db, done)
+            registry.record_restored(db, items)
     return done
 
 
-def _restore(db: Database, item: DeprecatedElement) -> Restoration:
-    # Looked up only now: an element restored a moment ago may be the table of this one.
-    restoration = _restoration(db, item)
+def restorations(
+    items: Sequence[DeprecatedElement], places: Sequence["Place | RollbackError"]
+) -> list[Restoration]:
+    """The statements that bring elements back from their places, in the order given; pure.
+
+    A table that comes back earlier in the same rollback is called by its former name from then on.
+    """
+    done = []
+    names: dict[int, str] = {}
+    for item, place in zip(items, places, strict=True):
+        if isinstance(place, RollbackError):
+            raise place
+        former = item.element.name
+        if item.element.kind is Kind.TABLE:
+            names[item.object_oid] = former
+        operation = operation_for(item.element.kind)
+        there = place.in_table(names.get(place.table_oid or 0, place.table))
+        rename = operation.rename(there, item.deprecated_name, former)
+        done.append(Restoration(item, (rename, operation.comment(there, former, item.former_comment))))
+    return done
+
+
+def _run(db: Database, done: Sequence[Restoration]) -> None:
     try:
-        for statement in restoration.statements:
-            db.execute(statement)
+        # One message for all: locks are held for one round trip, however many elements there are.
+        db.execute(";\n".join(statement for one in done for statement in one.statements))
     except StatementFailedError as error:
         if error.sqlstate in _NAME_TAKEN:
             raise RollbackError(
-                f"its former name is taken again ({error.what})",
-                where=str(item.element),
+                f"a former name is taken again ({error.what}); nothing was changed",
+                where=", ".join(sorted({str(one.item.element) for one in done})[:3]),
                 todo="Find out who made the new one (a migration tool?), move it aside and try again",
             ) from error
         raise
-    registry.record_restored(db, item)
-    return restoration
 
 
-def _restoration(db: Database, item: DeprecatedElement) -> Restoration:
-    row = db.fetch_one(
-        load_sql("migrations", "place"),
-        {"kind": item.element.kind, "oid": item.object_oid, "column_number": item.column_number},
+def _places(db: Database, items: Sequence[DeprecatedElement]) -> list[Place | RollbackError]:
+    rows = db.fetch(
+        load_sql("migrations", "places"),
+        {
+            "kinds": [item.element.kind.value for item in items],
+            "oids": [item.object_oid for item in items],
+            "column_numbers": [item.column_number for item in items],
+        },
     )
+    found = {row["position"]: row for row in rows}
+    return [_place(item, found.get(position)) for position, item in enumerate(items, start=1)]
+
+
+def _place(item: DeprecatedElement, row: dict[str, Any] | None) -> Place | RollbackError:
     if row is None:
-        raise RollbackError(
+        return RollbackError(
             "no longer exists: somebody removed it", where=f"{item.element} as {item.deprecated_name}"
         )
     if row["name"] != item.deprecated_name:
-        raise RollbackError(
+        return RollbackError(
             f"is called {row['name']} now, not {item.deprecated_name}: somebody renamed it",
             where=str(item.element),
             todo=f"Rename it to {item.deprecated_name} and try again",
         )
-    place = Place(row["schema"], row["table"], item.object_oid, item.column_number, row["index"])
-    operation = operation_for(item.element.kind)
-    former = item.element.name
-    return Restoration(
-        item,
-        (
-            operation.rename(place, item.deprecated_name, former),
-            operation.comment(place, former, item.former_comment),
-        ),
+    return Place(
+        schema=row["schema"],
+        table=row["table"],
+        object_oid=item.object_oid,
+        column_number=item.column_number,
+        index=row["index"],
+        table_oid=row["table_oid"],
     )

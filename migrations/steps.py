@@ -1,6 +1,6 @@
 """Steps: one rename each, with the exact SQL in both directions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -21,7 +21,8 @@ ElementText = Annotated[Element, BeforeValidator(_element), PlainSerializer(str)
 class Place:
     """Where an element is now: its schema, its table where it has one, and the OID that finds it again.
 
-    `column_number` tells the columns of a table apart; `index` is the index behind a constraint.
+    `column_number` tells the columns of a table apart; `index` is the index behind a constraint; `table_oid`
+    finds the table again when it is itself renamed in between.
     """
 
     schema: str
@@ -29,6 +30,11 @@ class Place:
     object_oid: int
     column_number: int | None = None
     index: str | None = None
+    table_oid: int | None = None
+
+    def in_table(self, table: str | None) -> "Place":
+        """The same place when its table is called so."""
+        return replace(self, table=table)
 
     def path(self, name: str) -> str:
         """A name in this schema, quoted."""

