@@ -63,15 +63,18 @@ class ThrowawayServer:
         self.port = _free_port()
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            # A start that failed or was interrupted leaves no server and no folder behind either.
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop(immediate=not self._keep)
-        if not self._keep:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._end()
 
     def dsn(self, database: str = SUPERUSER, user: str = SUPERUSER) -> str:
         """The connection string of one of its databases."""
@@ -97,6 +100,13 @@ class ThrowawayServer:
     def program(self, name: str) -> Path:
         """The path of one of PostgreSQL's programs, of the same version as the server."""
         return self._bin / name
+
+    def _end(self) -> None:
+        try:
+            self.stop(immediate=not self._keep)
+        finally:
+            if not self._keep:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def _initialise(self) -> None:
         self.data_directory.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,104 @@
+"""Elements that look unused, each with what was observed; what cannot be judged is no candidate.
+
+Confidence is `ceiling * (0.5 + 0.5 * window)`. `window` is the time observed against a month, so that a job
+that runs once a month has had its turn. The ceiling says how good the kind of evidence is: 0.8 where counters
+saw no use, plus 0.15 for the share of the time in which every statement was logged. What repeats another
+thing word for word has 0.95 whatever the time observed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from analytics.coverage import coverage
+from analytics.observed import Candidate, Observed
+from analytics.repeated import repeated_constraints
+from analytics.sentences import count, duration, percent
+from analytics.store import Evidence
+from analytics.unused import unused_columns, unused_enums, unused_indexes, unused_tables
+from analytics.usage import hourly_detail
+from catalog.counters import CounterSample
+from catalog.settings import PolicySettings
+from catalog.snapshot import Snapshot
+from ingest.schemas import Source
+
+__all__ = ["Candidate", "Observed", "Survey", "judge", "scan", "survey"]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a scan found, and what it could not judge and why."""
+
+    candidates: tuple[Candidate, ...]
+    unjudged: tuple[str, ...]
+
+
+def scan(
+    snapshot: Snapshot, counters: CounterSample, evidence: Evidence, policy: PolicySettings, now: datetime
+) -> list[Candidate]:
+    """The elements that look unused, best first."""
+    return list(survey(snapshot, counters, evidence, policy, now).candidates)
+
+
+def survey(
+    snapshot: Snapshot, counters: CounterSample, evidence: Evidence, policy: PolicySettings, now: datetime
+) -> Survey:
+    """The same with what could not be judged."""
+    # A crash sets counters to 0 without a trace, so they are trusted only from the server's start on.
+    since = max(counters.reset_at or counters.server_started_at, counters.server_started_at)
+    return judge(
+        Observed(
+            snapshot,
+            counters,
+            policy,
+            now,
+            since,
+            hourly_detail(evidence, since),
+            coverage(evidence, Source.LOG, since, now),
+            evidence.query("opaque").to_pylist()[0]["statements"],
+        )
+    )
+
+
+def judge(seen: Observed) -> Survey:
+    """Find the candidates; pure."""
+    tables = list(unused_tables(seen))
+    # What belongs to a table goes where the table goes.
+    gone = {candidate.element for candidate in tables}
+    parts = (
+        *unused_indexes(seen, gone),
+        *unused_columns(seen),
+        *repeated_constraints(seen),
+        *unused_enums(seen),
+    )
+    found = [
+        found
+        for found in (*tables, *parts)
+        if found.element.table not in gone and not seen.is_deprecated(found.element)
+    ]
+    found.sort(key=lambda c: (-c.confidence, -c.bytes, c.element.kind, c.element.path))
+    return Survey(tuple(found), tuple(_unjudged(seen)))
+
+
+def _unjudged(seen: Observed) -> Iterator[str]:
+    wanted = timedelta(days=seen.policy.observed_days)
+    if not seen.is_long_enough:
+        yield (
+            f"tables, indexes, columns and enums: observed for {duration(seen.window)} only, since "
+            f"{seen.since:%Y-%m-%d %H:%M}; {duration(wanted)} wanted (policy.observed_days)"
+        )
+    elif seen.logged.covered_seconds <= 0:
+        yield "columns: statements are not logged in full, or their log was not read"
+    elif seen.logged.fraction < seen.policy.coverage_wanted:
+        yield (
+            f"columns: all statements were logged {percent(seen.logged.fraction)} of the time only, "
+            f"{percent(seen.policy.coverage_wanted)} wanted (policy.coverage_wanted)"
+        )
+    elif seen.opaque:
+        yield f"columns: {count(seen.opaque, 'statement')} (unreadable, or DO blocks) may use any of them"
+    yield (
+        "constraints: only exact repetitions; whether one is still needed shows in nothing that is counted"
+    )
+    yield "partitions, inheriting tables and what belongs to extensions"
+    yield "uses on a standby, which counts and logs on its own"
+    yield "the age of an element, which PostgreSQL does not keep: one younger than the window had less time"

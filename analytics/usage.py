@@ -1,0 +1,96 @@
+"""Who used an element, when, from where, with which statement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from analytics.store import Evidence
+from catalog.elements import Element
+
+
+@dataclass(frozen=True, slots=True)
+class ElementUsage:
+    """All uses of one element put together; `errors` are statements that failed on its former name."""
+
+    element: Element
+    uses: int
+    errors: int
+    reads: int
+    writes: int
+    first_at: datetime
+    last_at: datetime
+    roles: tuple[str, ...]
+    applications: tuple[str, ...]
+    clients: tuple[str, ...]
+    statements: int
+
+
+@dataclass(frozen=True, slots=True)
+class UseGroup:
+    """The uses of an element that have everything in common but the time; `statement` is normalised."""
+
+    element: Element
+    operation: str
+    outcome: str
+    source: str
+    via: str | None
+    implicit: bool
+    ambiguous: bool
+    sqlstate: str | None
+    role: str | None
+    database: str | None
+    application: str | None
+    client: str | None
+    statement_id: str | None
+    statement: str | None
+    uses: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyUse:
+    """Uses of an element as the hourly counts have them; `implicit_uses` came by `SELECT *` and the like."""
+
+    uses: int
+    implicit_uses: int
+    last_at: datetime
+
+
+def usage_by_element(evidence: Evidence, since: datetime | None = None) -> list[ElementUsage]:
+    """The elements of the attic that were used, the latest used first; one without a use is not in it."""
+    return [
+        ElementUsage(
+            **{
+                **row,
+                "element": Element.parse(row["element"]),
+                "roles": tuple(row["roles"]),
+                "applications": tuple(row["applications"]),
+                "clients": tuple(row["clients"]),
+            }
+        )
+        for row in evidence.query("usage_by_element", since=since).to_pylist()
+    ]
+
+
+def uses_of(evidence: Evidence, element: Element, since: datetime | None = None) -> list[UseGroup]:
+    """The ways an element of the attic was used, the latest first."""
+    rows = evidence.query("uses_of", element=str(element), since=since).to_pylist()
+    return [UseGroup(**{**row, "element": element}) for row in rows]
+
+
+def timeline(evidence: Evidence, element: Element | None = None) -> pa.Table:
+    """Uses by the hour: columns hour, element, outcome, uses; hours without a use are left out."""
+    return evidence.query("timeline", element=str(element) if element else None)
+
+
+def hourly_uses(evidence: Evidence, since: datetime) -> dict[Element, int]:
+    """How often each element was used since a moment, of all elements the logs named."""
+    return {element: found.uses for element, found in hourly_detail(evidence, since).items()}
+
+
+def hourly_detail(evidence: Evidence, since: datetime) -> dict[Element, HourlyUse]:
+    """The same with what was implicit and when the last one was."""
+    rows = evidence.query("hourly_uses", since=since).to_pylist()
+    return {Element.parse(row.pop("element")): HourlyUse(**row) for row in rows}

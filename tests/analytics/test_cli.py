@@ -1,0 +1,158 @@
+"""The commands, run as a user runs them, on a real server and real evidence."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+import analytics.cli
+from analytics.errors import UnknownElementError
+from catalog.errors import ElementSyntaxError, PgatticError
+from catalog.terminal import Invocation, console
+from ingest.schemas import Source
+from tests.analytics.evidence import DAY, access, covered, write
+from tests.analytics.world import SCRIPT, Attic, run
+from tests.fix_server import FreshDatabase
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def command(
+    database18: FreshDatabase, tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """Runs a command on a fresh database; what it prints is 100 columns wide."""
+    config = tmp_path / "pgattic.toml"
+    config.write_text(
+        f'[database]\ndsn = "{database18.dsn()}"\n[data]\ndirectory = "{data}"\n'
+        f'[logs]\ndirectory = "{database18.server.log_directory}"\n'
+        "[policy]\nobserved_days = 0\nmin_index_bytes = 0\ncooling_off_days = 0\n"
+    )
+    monkeypatch.setattr(console, "_width", 100)
+    app = typer.Typer()
+    analytics.cli.register(app)
+
+    @app.callback()
+    def _configured(ctx: typer.Context) -> None:
+        ctx.obj = Invocation(config)
+
+    def invoke(*arguments: str) -> Result:
+        result = CliRunner().invoke(app, arguments)
+        if isinstance(result.exception, PgatticError):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def attic(database18: FreshDatabase) -> Attic:
+    run(database18.db, SCRIPT)
+    return Attic(database18.db)
+
+
+@pytest.fixture
+def used(attic: Attic, data: Path) -> Attic:
+    """One table in the attic, that a report job still asks for."""
+    at = datetime.now(UTC)
+    attic.put("table:public.users_old", at)
+    attic.put("enum:public.mood", at)
+    write(data, "coverage", covered(at - DAY, at + DAY, Source.ERROR))
+    write(data, "access", access(at + timedelta(milliseconds=1)))
+    write(data, "statement", {"statement_id": "s1", "first_seen_at": at})
+    return attic
+
+
+@pytest.mark.parametrize("arguments", [("usage",), ("readiness",), ("readiness", "--require-ready")])
+def test_an_empty_attic_is_said(command: Command, arguments: tuple[str, ...]) -> None:
+    result = command(*arguments)
+    assert (result.exit_code, result.output.strip()) == (0, "Nothing is in the attic of this database.")
+
+
+def test_scan_prints_candidates_with_evidence_and_what_was_not_judged(command: Command, attic: Attic) -> None:
+    result = command("scan")
+    assert result.exit_code == 0
+    assert "enum:public.mood  no column or function has its type" in result.output
+    assert "Not judged:" in result.output
+    found = json.loads(command("scan", "--json").output)
+    assert "enum:public.mood" in [one["element"] for one in found["candidates"]]
+
+
+def test_usage_lists_the_attic_and_says_where_nothing_was_seen(command: Command, used: Attic) -> None:
+    output = command("usage").output
+    assert "table:public.users_old  1 use, 1 failed" in output
+    assert "by report_job" in output
+    assert "enum:public.mood  no use seen" in output
+    found = json.loads(command("usage", "--json").output)
+    assert {one["element"]: (one["usage"] or {}).get("uses") for one in found} == {
+        "table:public.users_old": 1,
+        "enum:public.mood": None,
+    }
+
+
+def test_usage_of_one_element_shows_who_and_with_which_statement(command: Command, used: Attic) -> None:
+    output = command("usage", "table:public.users_old").output
+    assert "read failed with 42P01 report_job (monthly_report, 127.0.0.1, shop)" in output
+    assert "SELECT count(*) FROM users_old" in output
+    (found,) = json.loads(command("usage", "table:public.users_old", "--json").output)
+    assert (found["role"], found["uses"]) == ("report_job", 1)
+
+
+def test_usage_of_an_element_without_uses_says_so(command: Command, used: Attic) -> None:
+    assert "no use seen" in command("usage", "table:public.orders").output
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("users_old", ElementSyntaxError), ("table:public.nowhere", UnknownElementError)],
+)
+def test_what_is_no_element_is_one_error_of_wrong_use(
+    command: Command, attic: Attic, text: str, error: type[PgatticError]
+) -> None:
+    with pytest.raises(error) as raised:
+        command("usage", text)
+    assert raised.value.exit_code == 2
+
+
+def test_readiness_prints_verdicts_with_reasons(command: Command, used: Attic) -> None:
+    result = command("readiness")
+    assert result.exit_code == 0
+    assert "table:public.users_old  not ready" in result.output
+    assert "✗ 1 use seen since the rename by monthly_report" in result.output
+    assert "enum:public.mood  ready" in result.output
+    found = {one["element"]: one for one in json.loads(command("readiness", "--json").output)}
+    assert found["table:public.users_old"]["verdict"] == "not ready"
+    assert found["table:public.users_old"]["reasons"][0].startswith("1 use seen")
+    assert command("readiness", "--require-ready").exit_code == 1
+
+
+def test_report_is_written_where_asked(command: Command, used: Attic, tmp_path: Path) -> None:
+    for name in ("report.html", "report.md"):
+        result = command("report", "--out", str(tmp_path / name))
+        assert result.exit_code == 0
+        assert "2 elements in the attic: 1 ready, 1 not ready." in result.output
+        assert "127.0.0.1" in (tmp_path / name).read_text()
+
+
+def test_doctor_ends_with_1_where_something_must_be_done(command: Command, database18: FreshDatabase) -> None:
+    result = command("doctor")
+    assert result.exit_code == 1
+    assert "→ Run `pgattic init`" in result.output
+    Attic(database18.db)
+    assert command("doctor").exit_code == 0
+    assert {check["name"] for check in json.loads(command("doctor", "--json").output)} >= {"csvlog", "clock"}
+
+
+@pytest.mark.parametrize("name", ["scan", "usage", "readiness", "report", "doctor"])
+def test_help_ends_with_an_example(command: Command, name: str) -> None:
+    assert f"Example: pgattic {name}" in command(name, "--help").output

@@ -1,0 +1,178 @@
+"""Readiness against a real catalog, real counters and real evidence."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from analytics.readiness import Readiness, Verdict, readiness
+from analytics.store import Evidence
+from catalog.settings import PolicySettings
+from ingest.schemas import Source
+from tests.analytics.evidence import DAY, access, covered, hourly, write
+from tests.analytics.world import SCRIPT, Attic, observe, run
+from tests.fix_server import FreshDatabase
+
+POLICY = PolicySettings(cooling_off_days=0, quiet_days=30, coverage_wanted=0.99)
+LATER = timedelta(days=40)
+ELEMENTS = [
+    "table:public.users_old",
+    "column:public.orders.legacy",
+    "index:public.orders_status_idx",
+    "constraint:public.orders.orders_status_again",
+    "enum:public.mood",
+]
+
+
+@pytest.fixture
+def attic(database18: FreshDatabase) -> Attic:
+    run(database18.db, SCRIPT)
+    return Attic(database18.db)
+
+
+@pytest.fixture
+def any_attic(database: FreshDatabase) -> Attic:
+    run(database.db, SCRIPT)
+    return Attic(database.db)
+
+
+def judge(attic: Attic, data: Path, after: timedelta = timedelta(seconds=1)) -> dict[str, Readiness]:
+    snapshot, counters, now = observe(attic.db)
+    with Evidence.open(data) as evidence:
+        found = readiness(snapshot, counters, evidence, POLICY, now + after)
+    return {str(one.element): one for one in found}
+
+
+def see_everything(data: Path) -> None:
+    now = datetime.now(UTC)
+    write(data, "coverage", covered(now - 100 * DAY, now + 100 * DAY, Source.ERROR))
+
+
+def findings(found: Readiness) -> str:
+    return " / ".join(found.reasons)
+
+
+def test_all_kinds_can_be_ready(any_attic: Attic, tmp_path: Path) -> None:
+    for element in ELEMENTS:
+        any_attic.put(element, datetime.now(UTC))
+    see_everything(tmp_path)
+    found = judge(any_attic, tmp_path)
+    assert {name: one.reasons for name, one in found.items()} == dict.fromkeys(ELEMENTS, ())
+    assert {one.verdict for one in found.values()} == {Verdict.READY}
+
+
+def test_nothing_in_the_attic_gives_nothing(attic: Attic, tmp_path: Path) -> None:
+    assert judge(attic, tmp_path) == {}
+
+
+def test_without_any_log_nothing_is_ready(attic: Attic, tmp_path: Path) -> None:
+    for element in ELEMENTS:
+        attic.put(element, datetime.now(UTC))
+    assert {one.verdict for one in judge(attic, tmp_path).values()} == {Verdict.UNKNOWN}
+
+
+def test_a_failing_statement_is_in_the_way_until_it_is_history(attic: Attic, tmp_path: Path) -> None:
+    at = datetime.now(UTC)
+    attic.put("table:public.users_old", at)
+    see_everything(tmp_path)
+    # The log says milliseconds only, so a use right after the rename seems to come before it.
+    write(tmp_path, "access", access(at.replace(microsecond=at.microsecond // 1000 * 1000)))
+    found = judge(attic, tmp_path)["table:public.users_old"]
+    assert found.verdict is Verdict.NOT_READY
+    assert "1 use seen since the rename by monthly_report" in findings(found)
+    assert found.earliest is not None
+    assert judge(attic, tmp_path, LATER)["table:public.users_old"].verdict is Verdict.READY
+
+
+def test_uses_before_the_rename_do_not_matter(attic: Attic, tmp_path: Path) -> None:
+    at = datetime.now(UTC)
+    attic.put("table:public.users_old", at)
+    see_everything(tmp_path)
+    write(tmp_path, "access", access(at - DAY))
+    assert judge(attic, tmp_path)["table:public.users_old"].verdict is Verdict.READY
+
+
+def test_a_use_known_from_hourly_counts_alone_is_a_use(attic: Attic, tmp_path: Path) -> None:
+    at = datetime.now(UTC)
+    attic.put("enum:public.mood", at)
+    see_everything(tmp_path)
+    write(tmp_path, "usage_hourly", hourly("enum:public.mood", at + timedelta(seconds=1), uses=5))
+    assert "5 uses seen" in findings(judge(attic, tmp_path)["enum:public.mood"])
+
+
+def test_a_use_of_a_column_whose_table_went_first_is_seen(attic: Attic, tmp_path: Path) -> None:
+    at = datetime.now(UTC)
+    table = attic.put("table:public.users_old", at)
+    attic.put(f"column:public.{table}.name", at)
+    see_everything(tmp_path)
+    # Ingestion knows both by their former names.
+    write(tmp_path, "access", access(at + DAY, element="column:public.users_old.name"))
+    found = judge(attic, tmp_path, timedelta(days=2))
+    assert "1 use seen" in findings(found[f"column:public.{table}.name"])
+
+
+def test_scans_that_no_log_explains_are_in_the_way(
+    any_attic: Attic, database: FreshDatabase, tmp_path: Path
+) -> None:
+    name = any_attic.put("table:public.users_old", datetime.now(UTC))
+    see_everything(tmp_path)
+    with database.db.connect(database.dsn()) as other:
+        # Counters come with the end of the session.
+        other.fetch(f"SELECT * FROM {name}")
+    found = judge(any_attic, tmp_path)["table:public.users_old"]
+    assert (found.verdict, found.earliest) == (Verdict.NOT_READY, None)
+    assert "counted since the rename" in findings(found)
+
+
+def test_counters_that_were_reset_say_nothing(any_attic: Attic, tmp_path: Path) -> None:
+    any_attic.put("table:public.users_old", datetime.now(UTC))
+    see_everything(tmp_path)
+    any_attic.db.fetch("SELECT pg_stat_reset()")
+    found = judge(any_attic, tmp_path)["table:public.users_old"]
+    assert found.verdict is Verdict.UNKNOWN
+    assert "counters were reset" in findings(found)
+
+
+@pytest.mark.parametrize(
+    ("element", "statement", "says"),
+    [
+        ("table:public.users_old", "CREATE TABLE users_old (id int)", "public.users_old exists again"),
+        (
+            "table:public.users_old",
+            "CREATE VIEW users_old AS SELECT 1 AS id",
+            "public.users_old exists again",
+        ),
+        ("column:public.orders.legacy", "ALTER TABLE orders ADD legacy int", "legacy exists again"),
+        ("index:public.orders_status_idx", "CREATE INDEX orders_status_idx ON orders (id)", "exists again"),
+        ("enum:public.mood", "CREATE TYPE mood AS ENUM ('x')", "public.mood exists again"),
+        ("table:public.users_old", "CREATE VIEW v AS SELECT name FROM {new}", "view public.v refers to it"),
+        ("enum:public.mood", "CREATE TABLE t (m {new})", "column public.t.m has its type"),
+        (
+            "table:public.users_old",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'begin perform 1 from USERS_OLD; end'",
+            "function public.f mentions it",
+        ),
+        (
+            "table:public.users_old",
+            "ALTER TABLE {new} RENAME TO elsewhere",
+            "renamed it to table:public.elsewhere",
+        ),
+        ("table:public.users_old", "DROP TABLE {new}", "gone from the catalog"),
+        ("column:public.orders.legacy", "ALTER TABLE orders DROP COLUMN {new}", "gone from the catalog"),
+    ],
+)
+def test_what_the_catalog_says_against_it(
+    attic: Attic, tmp_path: Path, element: str, statement: str, says: str
+) -> None:
+    new = attic.put(element, datetime.now(UTC))
+    see_everything(tmp_path)
+    attic.db.execute(statement.format(new=new))
+    found = judge(attic, tmp_path)[element]
+    assert (found.verdict, found.earliest) == (Verdict.NOT_READY, None)
+    assert says in findings(found)
+
+
+def test_an_unproved_backup_is_in_the_way(attic: Attic, tmp_path: Path) -> None:
+    attic.put("table:public.users_old", datetime.now(UTC), proved=False)
+    see_everything(tmp_path)
+    assert "no backup" in findings(judge(attic, tmp_path)["table:public.users_old"])
