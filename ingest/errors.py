@@ -1,0 +1,29 @@
+"""What can go wrong while logs become evidence.
+
+IngestError
+├── LogsUnavailableError    the folder of logs is absent, unreadable, not a folder, or has no csvlog in it
+├── StoreError              the evidence tables cannot be read or written
+└── AlreadyRunningError     another ingest works on the same evidence tables
+"""
+
+from catalog.errors import WRONG_USE, PgatticError
+
+
+class IngestError(PgatticError):
+    """Something about reading logs or keeping evidence."""
+
+
+class LogsUnavailableError(IngestError):
+    """There are no logs to read where the configuration says."""
+
+    exit_code = WRONG_USE
+
+
+class StoreError(IngestError):
+    """The evidence tables cannot be read or written."""
+
+    exit_code = WRONG_USE
+
+
+class AlreadyRunningError(IngestError):
+    """Another ingest holds the lock of the evidence tables."""

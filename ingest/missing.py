@@ -1,0 +1,197 @@
+"""What an error says is missing: uses of former names of elements in the attic.
+
+The position in the failing statement tells the name whatever language the server speaks. Where there is no
+position, the first quoted name of the message has to do.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from catalog.elements import Element, Kind
+from ingest.messages import Message
+from ingest.parse import relation_positions
+from ingest.references import Name, References
+from ingest.resolve import Use, tables_named
+from ingest.schemas import Operation
+from ingest.statements import Statements
+from ingest.world import World
+
+UNDEFINED_TABLE = "42P01"
+UNDEFINED_COLUMN = "42703"
+UNDEFINED_OBJECT = "42704"
+INVALID_VALUE = "22P02"
+
+_PART = r'(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))'
+_NEXT_PART = re.compile(r"\s*(\.?)\s*" + _PART)
+_LITERAL = re.compile(r"[eEnN]?'((?:[^']|'')*)'")
+# Quotation marks of the languages that PostgreSQL's messages are translated to.
+_QUOTED = re.compile(r"[\"«„“”»]\s?(.+?)\s?[\"«»“”](?=\W|$)")
+_FUNCTION = re.compile(r'^PL/\w+\W(?:.*?\s)?([^\s("]+)\(|"([^"(]+)(?:\([^"]*\))?"')
+_LONGEST_NAME = 63
+
+Path = tuple[str, ...]
+
+
+def name_at(sql: str, position: int) -> tuple[Path, bool]:
+    """The dotted name that begins at a position (characters from 1), and whether a literal holds it."""
+    start = position - 1
+    literal = _LITERAL.match(sql, start)
+    if literal:
+        return _path(literal[1].replace("''", "'"), 0), True
+    return _path(sql, start), False
+
+
+def _path(text: str, start: int) -> Path:
+    parts: list[str] = []
+    while match := _NEXT_PART.match(text, start):
+        dot, quoted, plain = match.groups()
+        if bool(dot) is not bool(parts):
+            break
+        name = quoted.replace('""', '"') if quoted else plain.lower()
+        parts.append(_as_stored(name))
+        start = match.end()
+    return tuple(parts)
+
+
+def _as_stored(name: str) -> str:
+    return name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+
+
+def quoted_name(text: str) -> str | None:
+    """The first quoted name of a message, dots and all."""
+    match = _QUOTED.search(text)
+    return match[1] if match else None
+
+
+def via_of(message: Message) -> str | None:
+    """The function that a failing statement stands in, from the first line of the error's context."""
+    first = message.context.partition("\n")[0]
+    if not first:
+        return None
+    if "inline_code_block" in first:
+        return "do block"
+    match = _FUNCTION.search(first)
+    if match is None:
+        return "function" if message.inner_sql else None
+    return f"function:{match[1] or match[2]}"
+
+
+def missing_uses(message: Message, statements: Statements, world: World) -> tuple[Use, ...]:
+    """The elements in the attic whose former names an error proves to be in use."""
+    finder = _FINDERS.get(message.sqlstate)
+    if finder is None or not world.attic:
+        return ()
+    sql = message.inner_sql or message.sql
+    position = message.inner_position if message.inner_sql else message.position
+    failure = _Failure(sql, position, message.text, statements.of(sql).references)
+    found = dict.fromkeys(finder(failure, world))
+    ambiguous = len(found) > 1
+    via = via_of(message)
+    return tuple(Use(e, operation, ambiguous=ambiguous or unsure, via=via) for e, operation, unsure in found)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """The statement that failed: the one within a function where there is one."""
+
+    sql: str
+    position: int | None
+    text: str
+    references: References
+
+
+# An element, what was to be done with it, and whether it could be another one.
+_Found = tuple[Element, Operation, bool]
+
+
+def _missing_relations(failure: _Failure, world: World) -> Iterator[_Found]:
+    refs = failure.references
+    operations = {use.relation: use.operation for use in refs.relations}
+    entries = [e for e in world.attic if e.kind in (Kind.TABLE, Kind.INDEX)]
+    if failure.position:
+        path, is_literal = name_at(failure.sql, failure.position)
+        places = None if is_literal else relation_positions(failure.sql)
+        if not path or (places is not None and failure.position not in places):
+            # A qualifier without a table in FROM gets the same SQLSTATE and proves nothing.
+            return
+        name = _name(path)
+        for element in entries:
+            if _means(name, element):
+                yield element, operations.get(name, Operation.READ), False
+        return
+    quoted = quoted_name(failure.text)
+    for element in entries:
+        if quoted in (element.name, f"{element.schema}.{element.name}"):
+            yield element, _operation_on(element, operations), False
+
+
+def _operation_on(element: Element, operations: dict[Name, Operation]) -> Operation:
+    names = ((element.schema, element.name), (None, element.name))
+    return next((operations[name] for name in names if name in operations), Operation.READ)
+
+
+def _missing_columns(failure: _Failure, world: World) -> Iterator[_Found]:
+    path = name_at(failure.sql, failure.position)[0] if failure.position else ()
+    quoted = quoted_name(failure.text)
+    column = path[-1] if path else quoted
+    if column is None:
+        return
+    refs = failure.references
+    entries = [e for e in world.attic if e.kind is Kind.COLUMN and e.name == column]
+    operation = next((use.operation for use in refs.columns if use.name == column), Operation.READ)
+    if not refs.relations:
+        # Within a trigger's NEW.x there is no table to be seen; nothing speaks against any.
+        yield from ((element, operation, True) for element in entries)
+        return
+    named = {n for use in refs.columns if use.name == column for level in use.levels for n in level}
+    tables = _tables_meant(named or {use.relation for use in refs.relations}, world)
+    for element in entries:
+        if element.table in tables:
+            yield element, operation, False
+
+
+def _tables_meant(names: set[Name], world: World) -> set[Element | None]:
+    """The tables that names can mean, under their former names too: the statement may fail on both."""
+    present = {table.element for name in names for table in tables_named(name, world)}
+    former = {e for e in world.attic if e.kind is Kind.TABLE and any(_means(name, e) for name in names)}
+    return present | former
+
+
+def _missing_objects(failure: _Failure, world: World) -> Iterator[_Found]:
+    path = name_at(failure.sql, failure.position)[0] if failure.position else ()
+    quoted = (quoted_name(failure.text) or "").removesuffix("[]")
+    refs = failure.references
+    operation = Operation.DDL if refs.indexes else Operation.READ
+    tables = _tables_meant({use.relation for use in refs.relations}, world)
+    for element in world.attic:
+        if element.kind in (Kind.TABLE, Kind.COLUMN):
+            continue
+        if element.kind is Kind.CONSTRAINT and tables and element.table not in tables:
+            continue
+        dotted = f"{element.schema}.{element.name}"
+        if (path and _means(_name(path), element)) or quoted in (element.name, dotted):
+            yield element, operation, False
+
+
+def _bad_values(failure: _Failure, world: World) -> Iterator[_Found]:
+    """A value that an enum refuses: the message says the type's present name, in every language."""
+    for element, entry in world.attic.items():
+        if element.kind is Kind.ENUM and entry.deprecated_name in failure.text:
+            yield element, Operation.READ, False
+
+
+def _name(path: Path) -> Name:
+    return (path[-2] if len(path) > 1 else None), path[-1]
+
+
+def _means(name: Name, element: Element) -> bool:
+    return name[1] == element.name and name[0] in (None, element.schema)
+
+
+_FINDERS: dict[str, Callable[[_Failure, World], Iterator[_Found]]] = {
+    UNDEFINED_TABLE: _missing_relations,
+    UNDEFINED_COLUMN: _missing_columns,
+    UNDEFINED_OBJECT: _missing_objects,
+    INVALID_VALUE: _bad_values,
+}

@@ -1,0 +1,42 @@
+"""Parses statements with PostgreSQL's own grammar."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from pglast import ast
+from pglast.parser import ParseError, parse_sql
+
+from ingest.definitions import StatementWalk
+from ingest.references import References
+
+
+def references(sql: str) -> References:
+    """What a statement, or several in one string, refers to; constants are not looked into."""
+    walk = StatementWalk()
+    try:
+        for statement in parse_sql(sql):
+            walk.statement(statement.stmt)
+    except (ParseError, RecursionError, ValueError):
+        return References(is_parsed=False)
+    return walk.references()
+
+
+def relation_positions(sql: str) -> frozenset[int] | None:
+    """Where a statement names relations, in characters from 1; None where it does not parse."""
+    try:
+        nodes = chain.from_iterable(_nodes(statement) for statement in parse_sql(sql))
+        return frozenset((node.location or 0) + 1 for node in nodes if isinstance(node, ast.RangeVar))
+    except (ParseError, RecursionError, ValueError):
+        return None
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    """A node and all below it."""
+    if isinstance(node, (tuple, list)):
+        for item in node:
+            yield from _nodes(item)
+    elif isinstance(node, ast.Node):
+        yield node
+        for name in node:
+            yield from _nodes(getattr(node, name))

@@ -1,0 +1,10 @@
+-- The settings that decide what the server's log tells, as this session sees them, and whether a role or this
+-- database has its own value of one.
+SELECT s.name,
+       s.setting,
+       EXISTS (SELECT FROM pg_db_role_setting o, unnest(o.setconfig) AS item
+               WHERE o.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+                 AND item LIKE replace(s.name, '_', '\_') || '=%') AS is_overridden
+FROM pg_settings s
+WHERE s.name IN ('lc_messages', 'log_destination', 'log_min_duration_statement', 'log_min_error_statement',
+                 'log_min_messages', 'log_statement', 'log_timezone', 'logging_collector')

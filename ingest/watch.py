@@ -1,0 +1,77 @@
+"""The home of watchdog: waits until the log folder may have changed, or somebody wants us to end."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from time import monotonic
+from types import FrameType
+from typing import Self
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+
+class _Hint(FileSystemEventHandler):
+    def __init__(self, hints: "SimpleQueue[None]") -> None:
+        self._hints = hints
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        # Opening and reading a file are events too, and those are ours.
+        if event.event_type in ("created", "modified", "moved", "deleted") and self._hints.empty():
+            self._hints.put(None)
+
+
+class Watcher:
+    """Events are hints to look sooner; a look every `poll_seconds` finds what they miss."""
+
+    def __init__(self, directory: Path, poll_seconds: float) -> None:
+        self._directory = directory
+        self._poll_seconds = poll_seconds
+        # Not an Event: a signal handler that sets one may wait for ever for the code it interrupted.
+        self._hints: SimpleQueue[None] = SimpleQueue()
+        self._ended = False
+        self._observer = Observer()
+
+    def __enter__(self) -> Self:
+        try:
+            self._observer.schedule(_Hint(self._hints), str(self._directory), recursive=False)
+            self._observer.start()
+        except OSError:
+            # No inotify here (its limit is reached, a network file system): polling alone finds everything.
+            self._observer = Observer()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join()
+
+    def end(self) -> None:
+        """Let the wait, and every later one, return at once."""
+        self._ended = True
+        self._hints.put(None)
+
+    def wait_for_change(self, until: float | None = None) -> bool:
+        """Wait for a hint or the next poll; False when it is over (`until` is a time.monotonic())."""
+        left = self._poll_seconds if until is None else min(self._poll_seconds, until - monotonic())
+        if left > 0 and not self._ended:
+            with suppress(Empty):
+                self._hints.get(timeout=left)
+        return not self._ended and (until is None or monotonic() < until)
+
+
+@contextmanager
+def ending_on_signals(watcher: Watcher) -> Iterator[None]:
+    """Within the block SIGTERM and SIGINT end the watch after the batch at hand, instead of the process."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        watcher.end()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,262 @@
+"""`pgattic ingest` on a real server's logs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import ingest.cli
+from catalog.database import Database, identifier
+from catalog.errors import PgatticError, StatementFailedError
+from catalog.terminal import Invocation
+from ingest.errors import AlreadyRunningError, LogsUnavailableError, StoreError
+from ingest.lock import exclusive
+from ingest.schemas import ALERT
+from ingest.store import Store
+from tests.fix_server import FreshDatabase
+
+_REGISTRY = Path(__file__).parents[2] / "migrations/sql/registry/0001_registry.sql"
+_DEPRECATED = "users_old_deprecated_20261122_unused"
+_CANARY = "kanarienvogel"
+_PATIENCE_SECONDS = 20
+
+
+def an_alert_each(accesses: pa.Table, now: object) -> pa.Table:
+    """Every access is alarming."""
+    rows = [
+        {key: row[key] for key in ("element", "application", "origin", "log_offset", "day", "occurred_at")}
+        for row in accesses.to_pylist()
+    ]
+    return pa.Table.from_pylist(rows, schema=ALERT)
+
+
+def tell(alert: Mapping[str, Any]) -> str:
+    """One line."""
+    return f"ALERT {alert['element']} used by {alert['application']}"
+
+
+def make_app(config: Path) -> typer.Typer:
+    """The command line with nothing but `ingest`."""
+    app = typer.Typer()
+
+    @app.callback()
+    def main(ctx: typer.Context) -> None:
+        ctx.obj = Invocation(config)
+
+    ingest.cli.register(app, alerting=an_alert_each, describe=tell)
+    return app
+
+
+@dataclass(frozen=True)
+class Site:
+    """A database with one table in the attic, and the configuration of an ingest that watches it."""
+
+    database: FreshDatabase
+    config: Path
+    data: Path
+
+    def ingest(self, *arguments: str) -> str:
+        """Run the command; raise the error that it ended with, or give what it printed."""
+        result = CliRunner().invoke(make_app(self.config), ["ingest", *arguments], catch_exceptions=True)
+        if isinstance(result.exception, PgatticError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def fail_on_former_name(self, statement: str) -> None:
+        """Send a statement that fails, as an application would."""
+        dsn = self.database.dsn("ann")
+        with Database.connect(dsn, application_name="report-job") as db, suppress(StatementFailedError):
+            db.execute(statement)
+
+    def accesses(self) -> list[dict[str, Any]]:
+        """What the evidence says of the attic."""
+        columns = ["element", "operation", "outcome", "source", "sqlstate", "role", "database", "application"]
+        return Store(self.data).rows("access", [*columns, "client", "statement_id", "via"]).to_pylist()
+
+    def ingest_until(self, count: int) -> list[dict[str, Any]]:
+        """Ingest again and again until so many accesses are there: the log collector is a moment behind."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            self.ingest("--once")
+            found = self.accesses()
+            if len(found) >= count or time.monotonic() > end:
+                return found
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def site(database18: FreshDatabase, tmp_path: Path) -> Site:
+    """`public.users_old` went to the attic, by hand."""
+    db = database18.db
+    role = "ann"
+    if not db.fetch_value("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]):
+        db.execute(f"CREATE ROLE {identifier(role)} LOGIN")
+    db.execute("CREATE TABLE public.users_old (id int, email text)")
+    db.execute("GRANT SELECT ON public.users_old TO ann")
+    db.execute(
+        "CREATE FUNCTION count_old() RETURNS bigint LANGUAGE plpgsql AS"
+        " $$ BEGIN RETURN (SELECT count(*) FROM users_old WHERE email <> 'x'); END $$"
+    )
+    db.execute("CREATE VIEW old_mails WITH (security_invoker = true) AS SELECT email FROM users_old")
+    db.execute("GRANT SELECT ON old_mails TO ann")
+    db.execute("CREATE SCHEMA pgattic")
+    for statement in _REGISTRY.read_text().split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+    with db.transaction():
+        db.execute(
+            "INSERT INTO pgattic.migration VALUES ('m1', 'executed', 'deprecation', 'unused', '{}', 'h')"
+        )
+        db.execute(
+            "INSERT INTO pgattic.element (migration_id, position, kind, schema_name, former_name,"
+            " deprecated_name, object_oid, deprecated_at) VALUES ('m1', 1, 'table', 'public', 'users_old',"
+            " %s, 'public.users_old'::regclass, clock_timestamp())",
+            [_DEPRECATED],
+        )
+        db.execute(f"ALTER TABLE public.users_old RENAME TO {_DEPRECATED}")
+    return Site(
+        database18, configure(tmp_path, database18.dsn(), database18.server.log_directory), tmp_path / "data"
+    )
+
+
+def configure(folder: Path, dsn: str, logs: Path | None) -> Path:
+    """Write a configuration file."""
+    config = folder / "pgattic.toml"
+    lines = [f'[database]\ndsn = "{dsn}"\n', '[data]\ndirectory = "data"\n']
+    if logs:
+        lines.append(f'[logs]\ndirectory = "{logs}"\npoll_seconds = 0.05\n')
+    config.write_text("".join(lines))
+    return config
+
+
+def test_a_failing_use_of_the_former_name_is_found_with_who_and_what(site: Site) -> None:
+    site.fail_on_former_name(f"SELECT email FROM users_old WHERE email = '{_CANARY}' AND id = 7355608")
+    (access,) = site.ingest_until(1)
+    statement_id = access.pop("statement_id")
+    assert access == {
+        "element": "table:public.users_old",
+        "operation": "read",
+        "outcome": "error",
+        "source": "error",
+        "sqlstate": "42P01",
+        "role": "ann",
+        "database": site.database.name,
+        "application": "report-job",
+        "client": "127.0.0.1",
+        "via": None,
+    }
+    statements = Store(site.data).rows("statement", ["statement_id", "text"]).to_pylist()
+    texts = {row["statement_id"]: row["text"] for row in statements}
+    assert texts[statement_id] == "SELECT email FROM users_old WHERE email = $1 AND id = $2"
+    for path in site.data.rglob("*.parquet"):
+        content = path.read_bytes()
+        assert _CANARY.encode() not in content
+        assert b"7355608" not in content
+    (sources,) = {tuple(row["sources"]) for row in Store(site.data).rows("coverage", ["sources"]).to_pylist()}
+    assert sources == ("error",)
+
+
+def test_uses_within_functions_and_by_duration_lines_are_found(site: Site) -> None:
+    db = site.database.db
+    with Database.connect(site.database.dsn(), application_name="nightly") as nightly:
+        with suppress(StatementFailedError):
+            nightly.execute("SELECT count_old()")
+        nightly.execute("SET log_min_duration_statement = 0")
+        nightly.execute("SELECT * FROM old_mails")
+    assert db.fetch_value("SELECT 1") == 1
+    found = [(a["element"], a["outcome"], a["via"]) for a in site.ingest_until(2)]
+    assert found == [
+        ("table:public.users_old", "error", "function:count_old"),
+        ("table:public.users_old", "ok", "view:public.old_mails"),
+    ]
+
+
+def test_our_own_sessions_are_no_uses(site: Site) -> None:
+    with suppress(StatementFailedError):
+        site.database.db.execute("SELECT * FROM users_old")
+    site.fail_on_former_name("TABLE users_old")
+    assert [access["application"] for access in site.ingest_until(1)] == ["report-job"]
+
+
+def test_once_prints_a_summary_as_text_or_json(site: Site) -> None:
+    site.fail_on_former_name("SELECT 1 FROM users_old")
+    assert "records" in site.ingest()
+    summary = json.loads(site.ingest("--once", "--json"))
+    assert set(summary) == {"files", "records", "accesses", "rejects", "alerts", "seconds"}
+
+
+def test_follow_prints_alerts_for_a_while(site: Site) -> None:
+    site.fail_on_former_name("SELECT 1 FROM users_old")
+    assert site.ingest("--follow", "--for", "1.5") == "ALERT table:public.users_old used by report-job\n"
+
+
+def test_a_second_ingest_is_refused_and_the_first_goes_on(site: Site) -> None:
+    site.data.mkdir()
+    with exclusive(site.data), pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}"):
+        site.ingest("--once")
+    assert site.ingest("--once")
+
+
+_FOLLOWING = """
+import sys
+from pathlib import Path
+from tests.ingest.test_cli import make_app
+make_app(Path(sys.argv[1]))(["ingest", "--follow"])
+"""
+
+
+def test_sigterm_ends_following_with_success(site: Site) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _FOLLOWING, str(site.config)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "."},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        site.fail_on_former_name("SELECT 1 FROM users_old")
+        assert process.stdout.readline() == "ALERT table:public.users_old used by report-job\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(_PATIENCE_SECONDS) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert len(site.accesses()) == 1
+
+
+@pytest.mark.parametrize(
+    ("logs", "what"), [(None, "is not set"), ("absent", "no such folder"), ("empty", "no csvlog")]
+)
+def test_without_logs_there_is_one_clear_error(tmp_path: Path, logs: str | None, what: str) -> None:
+    (tmp_path / "empty").mkdir()
+    config = configure(tmp_path, "host=127.0.0.1 port=1", tmp_path / logs if logs else None)
+    result = CliRunner().invoke(make_app(config), ["ingest", "--once"])
+    assert isinstance(result.exception, LogsUnavailableError)
+    assert what in str(result.exception)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_data_directory_that_is_a_file_is_one_clear_error(site: Site) -> None:
+    site.data.write_text("")
+    with pytest.raises(StoreError, match=r"data.directory"):
+        site.ingest("--once")
+
+
+def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    app = make_app(configure(tmp_path, "", tmp_path))
+    for arguments in (["--once", "--follow"], ["--once", "--for", "3"]):
+        assert CliRunner().invoke(app, ["ingest", *arguments]).exit_code == 2
