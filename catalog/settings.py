@@ -23,6 +23,7 @@ from catalog.errors import SettingsError
 CONFIG_NAME = "pgattic.toml"
 _ENV_PREFIX = "PGATTIC_"
 
+Environment = Literal["development", "staging", "production"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[float, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -38,7 +39,7 @@ class DatabaseSettings(Section):
     """The server and database to watch."""
 
     dsn: str = Field(default="", description="libpq connection string, without a password")
-    environment: Literal["development", "staging", "production"] = "production"
+    environment: Environment = "production"
     lock_timeout_ms: Positive = 1000
     statement_timeout_ms: Positive = 60_000
 

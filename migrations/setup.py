@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from catalog.database import has_password, is_conninfo
 from catalog.errors import SettingsError
 from catalog.files import write_atomically
+from catalog.settings import Environment
 
 _TEMPLATE = """\
 # pgattic configuration. Every key can also be set by an environment variable: PGATTIC_DATABASE__DSN, …
@@ -32,7 +34,7 @@ coverage_wanted = 0.99    # for which part of that time the logs must have been 
 
 
 def write_configuration(
-    path: Path, *, dsn: str | None, logs: Path | None, data: Path | None, environment: str
+    path: Path, *, dsn: str | None, logs: Path | None, data: Path | None, environment: Environment
 ) -> bool:
     """Write a configuration file where there is none; return whether it was written.
 
@@ -46,6 +48,7 @@ def write_configuration(
             where=str(path),
             todo="Say which database: pgattic init --dsn DSN",
         )
+    _check_dsn(dsn)
     folder = data or Path("pgattic-data")
     text = _TEMPLATE.format(
         dsn=_quoted(dsn),
@@ -61,6 +64,18 @@ def write_configuration(
             f"cannot be written: {(error.strerror or 'error').lower()}", where=str(path)
         ) from error
     return True
+
+
+def _check_dsn(dsn: str) -> None:
+    # Before the file is written, so that a password never gets into it.
+    if not is_conninfo(dsn):
+        raise SettingsError(
+            "not a libpq connection string", where="--dsn", todo='Write key=value … or "postgresql://…"'
+        )
+    if has_password(dsn):
+        raise SettingsError(
+            "holds a password", where="--dsn", todo="Put it into ~/.pgpass, a service file or PGPASSWORD"
+        )
 
 
 def _quoted(text: str) -> str:

@@ -157,3 +157,11 @@ def test_commands_without_a_registry_do_not_fall_over(
 def test_rollback_wants_one_thing_to_roll_back(run: CommandLine, shop: FreshDatabase) -> None:
     is_one_line_error(run("rollback"), 2, "either a migration or --element")
     is_one_line_error(run("rollback", "m20250101-000000", "--yes"), 1, "nothing in the attic")
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://me:hunter2@db/shop", "dbname=shop password=hunter2"])
+def test_a_password_never_gets_into_the_file(run: CommandLine, dsn: str) -> None:
+    ended = run("init", "--dsn", dsn)
+    is_one_line_error(ended, 2, "holds a password", "~/.pgpass")
+    assert "hunter2" not in ended.err
+    assert not run.config.exists()

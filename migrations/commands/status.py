@@ -1,0 +1,47 @@
+"""The command `status`."""
+
+import typer
+
+from catalog.snapshot import read_attic
+from catalog.terminal import JsonOption, console, invocation, print_json, print_table, size, when
+from migrations import registry, show
+
+
+def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Show every migration, what is in the attic, and the backups.
+
+    Example: pgattic status
+    """
+    with invocation(ctx).connect() as db:
+        migrations = registry.migrations_of(db)
+        backups = registry.backups_of(db)
+        attic = [entry for entry in read_attic(db) if entry.is_in_attic]
+    if as_json:
+        print_json({"migrations": migrations, "in_attic": attic, "backups": backups})
+        return
+    if not migrations:
+        console.print("No migration yet. `pgattic scan` looks for candidates, `pgattic plan` makes a plan")
+        return
+    print_table(
+        "Migrations",
+        ("migration", "state", "reason", "by", "applied (UTC)", "elements", "in the attic"),
+        [
+            (m.id, m.state, m.reason, m.applied_by, when(m.applied_at), m.elements, m.in_attic)
+            for m in migrations
+        ],
+    )
+    show.print_attic(attic)
+    print_table(
+        "Backups",
+        ("migration", "made (UTC)", "proved by restore", "rows", "size"),
+        [
+            (
+                b.migration_id,
+                when(b.made_at),
+                when(b.proved_at),
+                sum(t["rows"] for t in b.tables),
+                size(b.total_bytes),
+            )
+            for b in backups
+        ],
+    )
