@@ -11,10 +11,10 @@ from catalog.database import Database, load_sql
 from catalog.elements import Element, Kind
 from catalog.errors import StatementFailedError
 from migrations import registry
-from migrations.apply import retrying
 from migrations.errors import RollbackError
 from migrations.operations import operation_for
 from migrations.registry import DeprecatedElement
+from migrations.retry import retrying
 from migrations.steps import Place
 
 # duplicate table, column, object (type, constraint)

@@ -27,7 +27,7 @@ HOMES = {
     "watchdog": {"ingest/watch.py"},
     "deltalake": {"ingest/store.py"},
     "duckdb": {"analytics/store.py"},
-    "tenacity": {"migrations/apply.py"},
+    "tenacity": {"migrations/retry.py"},
     "streamlit": {"dashboard/"},
     "altair": {"dashboard/charts.py"},
 }

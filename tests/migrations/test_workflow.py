@@ -198,7 +198,7 @@ def test_a_held_lock_is_waited_for_briefly_and_tried_again(shop: Shop) -> None:
 
 
 def test_a_lock_that_never_comes_free_ends_in_an_error(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("migrations.apply._LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("migrations.retry._LONGEST_PAUSE_SECONDS", 0.01)
     plan = shop.plan("table:public.users_old")
     with (
         Database.connect(shop.database.dsn()) as reader,
