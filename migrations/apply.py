@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-
 from catalog.counters import read_counters
 from catalog.database import Database
 from catalog.errors import DatabaseError
