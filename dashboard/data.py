@@ -1,0 +1,232 @@
+"""What the pages show, gathered from the registry, the catalog and the evidence; nothing here draws.
+
+Two gatherers, `overview` and `element_detail`, each with a wrapper that keeps its answer for a few seconds.
+Cached answers are frozen and belong to everybody who looks: nobody changes them.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import streamlit as st
+
+from analytics.coverage import Coverage, coverage
+from analytics.readiness import Verdict, readiness
+from analytics.store import Evidence
+from analytics.usage import (
+    ElementUsage,
+    HourlyUse,
+    hourly_detail,
+    usage_by_element,
+    uses_of,
+)
+from catalog.counters import CounterSample, read_counters
+from catalog.database import describe_target
+from catalog.elements import Element
+from catalog.errors import DatabaseError, SettingsError
+from catalog.settings import Settings
+from catalog.snapshot import Snapshot, read_snapshot
+from catalog.terminal import Invocation
+from dashboard.facts import catalog_facts
+from dashboard.model import AlertRow, AtticRow, ElementDetail, Overview
+from dashboard.server import CONFIG_VARIABLE
+from dashboard.window import Window, window
+from ingest.schemas import Source
+from migrations.errors import MigrationError
+from migrations.registry import MigrationRow, migrations_of
+
+CACHE_SECONDS = 5
+ALERTS_SHOWN = 5
+# What is looked at where nothing is in the attic that would say since when.
+_DEFAULT_WINDOW = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What the database says."""
+
+    snapshot: Snapshot
+    counters: CounterSample
+    migrations: tuple[MigrationRow, ...]
+
+
+def overview(config: Path | None, now: datetime) -> Overview:
+    """Gather the overview; raises SettingsError and EvidenceError, but not for a database that is away."""
+    settings = Invocation(config).settings
+    ground, notice = _look(config)
+    with Evidence.open(settings.data.directory) as evidence:
+        if ground:
+            rows, restored = _rows(ground, evidence, settings, now)
+        else:
+            rows, restored = _rows_of_evidence(evidence), ()
+        since = min((row.entry.deprecated_at for row in rows if row.entry), default=now - _DEFAULT_WINDOW)
+        shown = window(since, now)
+        return Overview(
+            read_at=now,
+            since=since,
+            database=ground.snapshot.database if ground else describe_target(settings.database.dsn),
+            notice=notice,
+            rows=rows,
+            restored=restored,
+            migrations=ground.migrations if ground else (),
+            coverage=_coverages(evidence, since, now),
+            alerts=_alerts(evidence),
+            shown=shown,
+            timeline=_timeline(evidence, shown, since),
+        )
+
+
+def element_detail(
+    config: Path | None, names: tuple[Element, ...], since: datetime, now: datetime
+) -> ElementDetail:
+    """Gather the evidence on one element, whichever of its names it has there, since a moment.
+
+    Raises SettingsError and EvidenceError.
+    """
+    with Evidence.open(Invocation(config).settings.data.directory) as evidence:
+        groups = [group for name in names for group in uses_of(evidence, name, since)]
+        counted, shown = hourly_detail(evidence, since), window(since, now)
+        return ElementDetail(
+            since=since,
+            until=now,
+            groups=tuple(sorted(groups, key=lambda group: group.last_at, reverse=True)),
+            shown=shown,
+            timeline=_timeline(evidence, shown, since, names),
+            coverage=_coverages(evidence, since, now),
+            hourly=next((counted[name] for name in names if name in counted), None),
+        )
+
+
+def config_path() -> Path | None:
+    """The configuration file that the dashboard was started with."""
+    given = os.environ.get(CONFIG_VARIABLE)
+    return Path(given) if given else None
+
+
+def default_since(now: datetime) -> datetime:
+    """Since when to look at an element that is not in the attic."""
+    return now - _DEFAULT_WINDOW
+
+
+@st.cache_data(ttl=CACHE_SECONDS, max_entries=8, show_spinner="Reading the attic …")
+def cached_overview(config: Path | None) -> Overview:
+    """The overview as of now, or a few seconds ago."""
+    return overview(config, datetime.now(UTC))
+
+
+@st.cache_data(ttl=CACHE_SECONDS, max_entries=64, show_spinner="Reading the evidence …")
+def cached_detail(
+    config: Path | None, names: tuple[str, ...], since: datetime, until: datetime
+) -> ElementDetail:
+    """The evidence on an element; its names are texts because Streamlit's cache has to hash them."""
+    return element_detail(config, tuple(map(Element.parse, names)), since, until)
+
+
+def forget() -> None:
+    """Read everything anew at the next look."""
+    cached_overview.clear()
+    cached_detail.clear()
+
+
+def _look(config: Path | None) -> tuple[_Ground | None, str | None]:
+    """Read the database, or say why not."""
+    try:
+        with Invocation(config).connect() as db:
+            snapshot, counters = read_snapshot(db), read_counters(db)
+            try:
+                return _Ground(snapshot, counters, tuple(migrations_of(db))), None
+            except MigrationError as error:
+                return _Ground(snapshot, counters, ()), str(error)
+    except (DatabaseError, SettingsError) as error:
+        return None, str(error)
+
+
+def _rows(
+    ground: _Ground, evidence: Evidence, settings: Settings, now: datetime
+) -> tuple[tuple[AtticRow, ...], tuple[AtticRow, ...]]:
+    # One former name can be in the attic twice, where somebody made its like anew and that went there too.
+    judged = {
+        (found.element, found.migration_id): found
+        for found in readiness(ground.snapshot, ground.counters, evidence, settings.policy, now)
+    }
+    seen = _Seen(evidence)
+    rows: list[AtticRow] = []
+    restored: dict[Element, AtticRow] = {}
+    for entry in ground.snapshot.attic:  # oldest first, so the latest stay of a restored element is kept
+        verdict = judged.get((entry.element, entry.migration_id)) if entry.is_in_attic else None
+        facts = catalog_facts(ground.snapshot, entry) if entry.is_in_attic else None
+        row = AtticRow(entry.element, entry, verdict, 0, None, facts)
+        uses, last_use_at = seen.since(row.since or now, row.names)
+        row = replace(row, uses=uses, last_use_at=last_use_at)
+        if entry.is_in_attic:
+            rows.append(row)
+        else:
+            restored[entry.element] = row
+    back = [row for element, row in restored.items() if element not in {row.element for row in rows}]
+    return tuple(sorted(rows, key=_urgency)), tuple(sorted(back, key=_restored_at, reverse=True))
+
+
+def _urgency(row: AtticRow) -> tuple[int, float, str]:
+    """What lacks most to be ready first, and there the latest used before all."""
+    order = (Verdict.NOT_READY, Verdict.UNKNOWN, Verdict.READY)
+    used_at = row.last_use_at.timestamp() if row.last_use_at else 0.0
+    return order.index(row.verdict), -used_at, str(row.element)
+
+
+def _restored_at(row: AtticRow) -> float:
+    return row.entry.restored_at.timestamp() if row.entry and row.entry.restored_at else 0.0
+
+
+class _Seen:
+    """Uses of many elements; those of one migration share their moment, so each is asked for once."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._tracked: dict[datetime, dict[Element, ElementUsage]] = {}
+        self._counted: dict[datetime, dict[Element, HourlyUse]] = {}
+
+    def since(self, moment: datetime, names: tuple[Element, ...]) -> tuple[int, datetime | None]:
+        """How many uses there were, and the last; two tables count the same ones, the larger figure holds."""
+        if moment not in self._tracked:
+            self._tracked[moment] = {use.element: use for use in usage_by_element(self._evidence, moment)}
+            self._counted[moment] = hourly_detail(self._evidence, moment)
+        tracked = [self._tracked[moment][name] for name in names if name in self._tracked[moment]]
+        counted = [self._counted[moment][name] for name in names if name in self._counted[moment]]
+        return (
+            max(sum(use.uses for use in tracked), sum(use.uses for use in counted)),
+            max([*(use.last_at for use in tracked), *(use.last_at for use in counted)], default=None),
+        )
+
+
+def _rows_of_evidence(evidence: Evidence) -> tuple[AtticRow, ...]:
+    return tuple(
+        AtticRow(usage.element, None, None, usage.uses, usage.last_at, None)
+        for usage in usage_by_element(evidence)
+    )
+
+
+def _timeline(
+    evidence: Evidence, shown: Window, since: datetime, names: tuple[Element, ...] | None = None
+) -> pa.Table:
+    return evidence.query(
+        "uses_over_time",
+        step_seconds=int(shown.step.total_seconds()),
+        since=since,
+        elements=list(map(str, names)) if names else None,
+    )
+
+
+def _coverages(evidence: Evidence, since: datetime, until: datetime) -> tuple[Coverage, ...]:
+    """Coverage of the sources; logged statements only where any were read: not logging them is no fault."""
+    errors = coverage(evidence, Source.ERROR, since, until)
+    logged = coverage(evidence, Source.LOG, since, until)
+    return (errors, logged) if logged.covered_seconds else (errors,)
+
+
+def _alerts(evidence: Evidence) -> tuple[AlertRow, ...]:
+    return tuple(
+        AlertRow(**{**row, "element": Element.parse(row["element"])})
+        for row in evidence.query("newest_alerts", at_most=ALERTS_SHOWN).to_pylist()
+    )

@@ -1,0 +1,109 @@
+"""What the pages show, as values: the attic as a whole, one row of it, and the evidence on one element."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from analytics.coverage import Coverage
+from analytics.usage import HourlyUse, UseGroup
+from analytics.verdict import Readiness, Verdict
+from catalog.elements import Element
+from catalog.snapshot import AtticEntry
+from dashboard.facts import CatalogFacts
+from dashboard.window import Window
+from migrations.registry import MigrationRow
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    """Something a person should look at, raised `times` times for the same cause."""
+
+    element: Element
+    severity: str
+    occurred_at: datetime
+    message: str
+    times: int
+
+    @property
+    def what(self) -> str:
+        """The message without the element that it begins with, for a place that names the element already."""
+        return self.message.removeprefix(f"{self.element} is in use: ")
+
+
+@dataclass(frozen=True)
+class AtticRow:
+    """An element that is in the attic or was; `entry` is None where only the evidence tells of it.
+
+    `uses` and `last_use_at` are of its time since the rename.
+    """
+
+    element: Element
+    entry: AtticEntry | None
+    readiness: Readiness | None
+    uses: int
+    last_use_at: datetime | None
+    facts: CatalogFacts | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict; unknown where nobody could judge."""
+        return self.readiness.verdict if self.readiness else Verdict.UNKNOWN
+
+    @property
+    def names(self) -> tuple[Element, ...]:
+        """The element under every name that the evidence may have for it."""
+        present = self.facts.present if self.facts else None
+        return (self.element, present) if present and present != self.element else (self.element,)
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on a use counts; logs tell milliseconds, so the rename's own one counts whole."""
+        if self.entry is None:
+            return None
+        return self.entry.deprecated_at.replace(
+            microsecond=self.entry.deprecated_at.microsecond // 1000 * 1000
+        )
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The attic as a whole at `read_at`.
+
+    `notice` says what could not be read, where, and what to do; `rows` are then those that the evidence alone
+    knows. `restored` were in the attic and are back under their former names. `timeline` has the uses of all
+    elements in the steps of `shown`: columns start, outcome, uses.
+    """
+
+    read_at: datetime
+    since: datetime
+    database: str
+    notice: str | None
+    rows: tuple[AtticRow, ...]
+    restored: tuple[AtticRow, ...]
+    migrations: tuple[MigrationRow, ...]
+    coverage: tuple[Coverage, ...]
+    alerts: tuple[AlertRow, ...]
+    shown: Window
+    timeline: pa.Table
+
+    def row(self, element: Element) -> AtticRow | None:
+        """The row of an element, in the attic or back."""
+        return next((row for row in (*self.rows, *self.restored) if row.element == element), None)
+
+    def migration(self, migration_id: str) -> MigrationRow | None:
+        """The migration of that id."""
+        return next((found for found in self.migrations if found.id == migration_id), None)
+
+
+@dataclass(frozen=True)
+class ElementDetail:
+    """The evidence on one element since `since`; `hourly` is what the hourly counts have of it."""
+
+    since: datetime
+    until: datetime
+    groups: tuple[UseGroup, ...]
+    shown: Window
+    timeline: pa.Table
+    coverage: tuple[Coverage, ...]
+    hourly: HourlyUse | None
