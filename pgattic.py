@@ -53,10 +53,12 @@ def main() -> None:
         app()
     except PgatticError as error:
         error_console.print(f"[bold red]error:[/] {_one_line(error)}", soft_wrap=True)
+        for detail in error.details:
+            error_console.print(f"  - {_one_line(detail)}", soft_wrap=True)
         sys.exit(error.exit_code)
 
 
-def _one_line(error: PgatticError) -> str:
+def _one_line(error: PgatticError | str) -> str:
     return escape(" ".join(str(error).split()))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.terminal import Invocation, JsonOption, console, invocation, print_json
+from catalog.terminal import Invocation, JsonOption, console, error_console, invocation, many, print_json
 from ingest.knowledge import DatabaseKnowledge
 from ingest.lock import exclusive
 from ingest.pipeline import Alerting, Pipeline, follow, ingest_once
@@ -76,8 +76,9 @@ def _once(call: Invocation, alerting: Alerting, *, as_json: bool) -> None:
         print_json(asdict(summary))
         return
     console.print(
-        f"{summary.records} records of {summary.files} files: {summary.accesses} accesses of the attic, "
-        f"{summary.alerts} alerts, {summary.rejects} rejects, {summary.seconds:.1f} s"
+        f"{many(summary.records, 'record')} of {many(summary.files, 'file')}:"
+        f" {summary.accesses} accesses of the attic, {many(summary.alerts, 'alert')},"
+        f" {many(summary.rejects, 'reject')}, {summary.seconds:.1f} s"
     )
 
 
@@ -88,6 +89,7 @@ def _follow(call: Invocation, alerting: Alerting, describe: Describe, seconds: f
     watcher = Watcher(pipeline.folder.directory, call.settings.logs.poll_seconds)
     try:
         with exclusive(call.settings.data.directory), watcher, ending_on_signals(watcher):
+            error_console.print(f"Following {pipeline.folder.directory} (Ctrl-C ends it)", soft_wrap=True)
             for result in follow(pipeline, lambda: watcher.wait_for_change(until)):
                 for alert in result.alerts.to_pylist():
                     typer.echo(describe(alert))

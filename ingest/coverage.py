@@ -29,7 +29,7 @@ _LEVELS = (
 
 @dataclass(frozen=True)
 class LogSettings:
-    """The settings of a server that decide what its log tells."""
+    """The settings of a server that decide what its log tells, and since when they are known to hold."""
 
     log_min_messages: str
     log_min_error_statement: str
@@ -39,9 +39,12 @@ class LogSettings:
     log_timezone: str
     writes_csvlog: bool
     overridden: frozenset[str] = frozenset()
+    since: datetime | None = None
 
     @classmethod
-    def of(cls, settings: Mapping[str, str], overridden: Iterable[str] = ()) -> Self:
+    def of(
+        cls, settings: Mapping[str, str], overridden: Iterable[str] = (), since: datetime | None = None
+    ) -> Self:
         """From names and values as pg_settings has them; of `overridden` some role has its own."""
         destinations = {part.strip() for part in settings["log_destination"].split(",")}
         return cls(
@@ -53,6 +56,7 @@ class LogSettings:
             log_timezone=settings["log_timezone"],
             writes_csvlog="csvlog" in destinations and settings["logging_collector"] == "on",
             overridden=frozenset(overridden),
+            since=since,
         )
 
 
@@ -111,7 +115,7 @@ def covered_until(
     return max(moments, default=None)
 
 
-def coverage_row(
+def coverage_rows(
     stretch: Stretch,
     *,
     node: str,
@@ -120,9 +124,15 @@ def coverage_row(
     read_at: datetime,
     settings: LogSettings | None,
 ) -> pa.Table:
-    """The COVERAGE row of a stretch; `covered_from` is where coverage has come to, None at its start."""
+    """The COVERAGE rows of a stretch, one or two; `covered_from` is where coverage has come to, if anywhere.
+
+    Nobody can tell what the settings were before the server last read them, so of the time before that
+    nothing is claimed: whoever turns on statement logging today has not logged last month's statements.
+    """
     if covered_from is None and len(stretch.times):
         covered_from = pc.min(stretch.times).as_py()
+    # Where no time is known at all, nothing is covered.
+    covered_to = covered_until(stretch, covered_from, reached_end_at) if covered_from else None
     row = {
         "node": node,
         "origin": stretch.origin,
@@ -131,10 +141,21 @@ def coverage_row(
         "end_offset": stretch.end_offset,
         "records": len(stretch.times),
         "covered_from": covered_from,
-        # Where no time is known at all, nothing is covered.
-        "covered_to": covered_until(stretch, covered_from, reached_end_at) if covered_from else None,
+        "covered_to": covered_to,
         "sources": list(sources_seen(settings)),
         "read_at": read_at,
         "day": read_at.date(),
     }
-    return pa.Table.from_pylist([row], schema=COVERAGE)
+    rows = [row]
+    since = settings.since if settings else None
+    if since and covered_from and covered_to and since > covered_from:
+        border = min(since, covered_to)
+        before = {
+            **row,
+            "covered_to": border,
+            "sources": [],
+            "end_offset": stretch.start_offset,
+            "records": 0,
+        }
+        rows = [before, {**row, "covered_from": border}]
+    return pa.Table.from_pylist(rows, schema=COVERAGE)

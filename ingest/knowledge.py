@@ -73,4 +73,5 @@ def read_log_settings(db: Database) -> LogSettings:
     """The settings that decide what the server's log tells."""
     rows = db.fetch(load_sql("ingest", "log_settings"))
     overridden = [row["name"] for row in rows if row["is_overridden"]]
-    return LogSettings.of({row["name"]: row["setting"] for row in rows}, overridden)
+    since = rows[0]["loaded_at"] if rows else None
+    return LogSettings.of({row["name"]: row["setting"] for row in rows}, overridden, since)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from catalog.snapshot import Snapshot
 from ingest.accesses import EvidenceRows, Observed, Reader, evidence_rows
-from ingest.coverage import Stretch, coverage_row
+from ingest.coverage import Stretch, coverage_rows
 from ingest.csvlog import read_records, skip_record
 from ingest.knowledge import Knowledge
 from ingest.records import RECORD, Reading
@@ -190,7 +190,7 @@ class Pipeline:
         rows = self._rows(observed, reader.history, stretch.origin)
         alerts = self.alerting(rows.access, now)
         rejects = _reject_rows(reading, stretch, self.node, now)
-        coverage = coverage_row(
+        coverage = coverage_rows(
             stretch,
             node=self.node,
             covered_from=position.covered_to,
@@ -209,7 +209,7 @@ class Pipeline:
                 self.store.append(name, table, transaction=(stretch.origin, stretch.end_offset))
         self.store.append("coverage", coverage, transaction=(stretch.origin, stretch.end_offset))
         position.offset = stretch.end_offset
-        position.covered_to = coverage["covered_to"][0].as_py()
+        position.covered_to = coverage["covered_to"][-1].as_py()
         if reached_end_at:
             self._heartbeat_at = now
         return BatchResult(stretch.origin, len(reading.records), len(reading.rejects), rows.access, alerts)
@@ -242,7 +242,7 @@ class Pipeline:
         knowledge = self.knowledge()
         nothing = RECORD.empty_table()["occurred_at"]
         stretch = Stretch(file.origin, str(file.path), position.offset, position.offset, nothing)
-        row = coverage_row(
+        rows = coverage_rows(
             stretch,
             node=self.node,
             covered_from=position.covered_to,
@@ -250,8 +250,8 @@ class Pipeline:
             read_at=looked_at,
             settings=knowledge.settings,
         )
-        self.store.append("coverage", row, transaction=(file.origin, position.offset))
-        position.covered_to = row["covered_to"][0].as_py()
+        self.store.append("coverage", rows, transaction=(file.origin, position.offset))
+        position.covered_to = rows["covered_to"][-1].as_py()
         self._heartbeat_at = looked_at
 
 

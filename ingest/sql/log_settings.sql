@@ -1,7 +1,8 @@
 -- The settings that decide what the server's log tells, as this session sees them, and whether a role or this
--- database has its own value of one.
+-- database has its own value of one; and when the server last read its configuration.
 SELECT s.name,
        s.setting,
+       pg_conf_load_time() AS loaded_at,
        EXISTS (SELECT FROM pg_db_role_setting o, unnest(o.setconfig) AS item
                WHERE o.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
                  AND item LIKE replace(s.name, '_', '\_') || '=%') AS is_overridden

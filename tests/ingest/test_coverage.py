@@ -1,10 +1,15 @@
 """What a server's log can show."""
 
+from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
+
+import pyarrow as pa
 import pytest
 
 from catalog.database import identifier
-from ingest.coverage import LogSettings, sources_seen
+from ingest.coverage import LogSettings, Stretch, coverage_rows, sources_seen
 from ingest.knowledge import read_log_settings
+from ingest.schemas import TIME
 from tests.fix_server import FreshDatabase
 
 _DEFAULTS = {
@@ -58,3 +63,47 @@ def test_a_database_s_own_setting_is_noticed(database: FreshDatabase) -> None:
     assert read_log_settings(database.db).overridden == frozenset()
     database.db.execute(f"ALTER DATABASE {identifier(database.name)} SET log_statement = 'none'")
     assert read_log_settings(database.db).overridden == {"log_statement"}
+
+
+@pytest.mark.parametrize(
+    ("since", "claimed"),
+    [
+        (None, [(0, 60, True)]),
+        (-5, [(0, 60, True)]),
+        (20, [(0, 20, False), (20, 60, True)]),
+        (90, [(0, 60, False), (60, 60, True)]),
+    ],
+)
+def test_nothing_is_claimed_of_the_time_before_the_settings_were_in_force(
+    since: int | None, claimed: list[tuple[int, int, bool]]
+) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def moment(minutes: int) -> datetime:
+        return start + timedelta(minutes=minutes)
+
+    settings = LogSettings.of(_DEFAULTS, since=None if since is None else moment(since))
+    times = pa.chunked_array([[moment(0), moment(60)]], type=TIME)
+    rows = coverage_rows(
+        Stretch("origin", "a.csv", 100, 900, times),
+        node="primary",
+        covered_from=None,
+        reached_end_at=None,
+        read_at=moment(61),
+        settings=settings,
+    ).to_pylist()
+    assert [(row["covered_from"], row["covered_to"], bool(row["sources"])) for row in rows] == [
+        (moment(first), moment(last), is_claimed) for first, last, is_claimed in claimed
+    ]
+    assert [row["end_offset"] for row in rows][-1] == 900
+    assert sum(row["records"] for row in rows) == 2
+
+
+def test_a_server_says_when_it_read_its_settings(database: FreshDatabase) -> None:
+    loaded = read_log_settings(database.db).since
+    assert loaded is not None
+    database.db.execute("SELECT pg_reload_conf()")
+    deadline = monotonic() + 10
+    while read_log_settings(database.db).since == loaded and monotonic() < deadline:
+        sleep(0.01)
+    assert (read_log_settings(database.db).since or loaded) > loaded
