@@ -25,10 +25,11 @@ class PgatticError(Exception):
     """What went wrong, where, and what to do next: the three things a user needs.
 
     `exit_code` is what the command line ends with: 1 for a refusal or a finding, 2 for wrong use or
-    configuration.
+    configuration. `details` are further lines, where several things are wrong at once.
     """
 
     exit_code: ClassVar[int] = FINDING
+    details: tuple[str, ...] = ()
 
     def __init__(self, what: str, *, where: str | None = None, todo: str | None = None) -> None:
         self.what = what

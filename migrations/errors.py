@@ -21,6 +21,20 @@ class RefusedError(MigrationError):
     """A safety check blocks the change."""
 
 
+class InputError(PlanError):
+    """Elements were named that cannot be taken; none of the others was."""
+
+
+class OverrideError(MigrationError):
+    """An override says too little, or its check cannot be overridden."""
+
+    exit_code = WRONG_USE
+
+
+class ApprovalError(RefusedError):
+    """Other roles have not approved the plan, or not lately enough."""
+
+
 class BackupError(MigrationError):
     """A backup could not be made."""
 
@@ -33,5 +47,25 @@ class RegistryError(MigrationError):
     """The registry is missing, or newer than this program."""
 
 
+class SealError(MigrationError):
+    """The audit trail cannot be sealed, or its seals cannot be read."""
+
+    exit_code = WRONG_USE
+
+
+class BreakerOpenError(RefusedError):
+    """Something went wrong before, and nobody has said yet that it is understood."""
+
+
 class RollbackError(MigrationError):
     """An element cannot go back to its former name."""
+
+
+class CheckpointError(MigrationError):
+    """A checkpoint or a moment is named that is none."""
+
+    exit_code = WRONG_USE
+
+
+class IntegrityError(MigrationError):
+    """What is behind an element is no longer what was renamed."""

@@ -33,7 +33,7 @@ class CommandLine:
         self._capsys.readouterr()
         code = 0
         try:
-            pgattic.main()
+            pgattic.run()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         seen = self._capsys.readouterr()

@@ -73,7 +73,7 @@ class Site:
         if isinstance(result.exception, PgatticError):
             raise result.exception
         assert result.exit_code == 0, result.output
-        return result.output
+        return result.stdout
 
     def fail_on_former_name(self, statement: str) -> None:
         """Send a statement that fails, as an application would."""
