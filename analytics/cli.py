@@ -92,6 +92,9 @@ def readiness_command(
     require_ready: Annotated[
         bool, typer.Option("--require-ready", help="Exit with 1 if any element is not ready.")
     ] = False,
+    all_rules: Annotated[
+        bool, typer.Option("--all-rules", help="Tell the figures of the rules that are met, too.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge whether the elements in the attic could be removed, with the reasons.
@@ -107,7 +110,7 @@ def readiness_command(
         console.print(_NOTHING)
     else:
         for one in found:
-            _print_readiness(one)
+            _print_readiness(one, all_rules=all_rules)
     if require_ready and any(one.verdict is not Verdict.READY for one in found):
         raise typer.Exit(FINDING)
 
@@ -214,9 +217,9 @@ def _print_uses(element: Element, uses: list[UseGroup], *, as_json: bool) -> Non
 
 def _print_use(use: UseGroup) -> None:
     failed = use.outcome == "error"
-    did = f"[red]{use.operation} failed with {use.sqlstate}[/]" if failed else f"[yellow]{use.operation}[/]"
+    did = f"[red]{use.operation}, failed with {use.sqlstate}[/]" if failed else f"[yellow]{use.operation}[/]"
     whence = ", ".join(part for part in (use.application, use.client, use.database) if part)
-    times = f"{use.uses:,} times from {when(use.first_at)} to " if use.uses > 1 else ""
+    times = f"{use.uses:,} times from {when(use.first_at)} to " if use.uses > 1 else "once at "
     notes = [
         note
         for note, holds in (
@@ -227,7 +230,7 @@ def _print_use(use: UseGroup) -> None:
         if holds
     ]
     console.print(
-        f"\n  {did} [bold]{escape(use.role or '?')}[/] ({escape(whence)}), {times}{when(use.last_at)} UTC"
+        f"\n  [bold]{escape(use.role or '?')}[/] ({escape(whence)}): {did}, {times}{when(use.last_at)} UTC"
         + (f" [dim]{escape(', '.join(notes))}[/]" if notes else ""),
         soft_wrap=True,
     )
@@ -239,14 +242,18 @@ def _with_reasons(found: Readiness) -> dict[str, Any]:
     return fields | {"reasons": list(found.reasons)}
 
 
-def _print_readiness(found: Readiness) -> None:
+def _print_readiness(found: Readiness, *, all_rules: bool) -> None:
     colour = _COLOURS[found.verdict]
     console.print(
         f"\n[bold]{escape(str(found.element))}[/]  [bold {colour}]{found.verdict}[/]", soft_wrap=True
     )
     in_attic = f"in the attic as {escape(found.deprecated_name)} since {when(found.deprecated_at)} UTC"
     console.print(f"  [dim]{in_attic}[/]", soft_wrap=True)
-    _print_lines(*((_SIGNS[rule.met], escape(rule.finding)) for rule in found.rules))
+    shown = [rule for rule in found.rules if all_rules or not rule.met]
+    _print_lines(*((_SIGNS[rule.met], escape(rule.finding)) for rule in shown))
+    folded = [rule.name for rule in found.rules if rule not in shown]
+    if folded:
+        _print_lines((_SIGNS[True], f"[dim]{escape(', '.join(folded))}[/]"))
     if found.earliest:
         console.print(f"  [dim]at the earliest {when(found.earliest)} UTC, if nobody uses it until then[/]")
 

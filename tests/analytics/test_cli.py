@@ -102,7 +102,7 @@ def test_usage_lists_the_attic_and_says_where_nothing_was_seen(command: Command,
 
 def test_usage_of_one_element_shows_who_and_with_which_statement(command: Command, used: Attic) -> None:
     output = command("usage", "table:public.users_old").output
-    assert "read failed with 42P01 report_job (monthly_report, 127.0.0.1, shop)" in output
+    assert "report_job (monthly_report, 127.0.0.1, shop): read, failed with 42P01, once at" in output
     assert "SELECT count(*) FROM users_old" in output
     (found,) = json.loads(command("usage", "table:public.users_old", "--json").output)
     assert (found["role"], found["uses"]) == ("report_job", 1)
