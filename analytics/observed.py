@@ -99,7 +99,12 @@ class Observed:
 
     @cached_property
     def _deprecated_names(self) -> frozenset[str]:
-        return frozenset(entry.deprecated_name for entry in self.snapshot.attic if entry.is_in_attic)
+        entries = [entry for entry in self.snapshot.attic if entry.is_in_attic]
+        # A table behind a view of its own name has another one only to make room for that.
+        behind = (self.snapshot.relations_by_oid.get(entry.object_oid) for entry in entries if entry.shim_oid)
+        return frozenset(
+            (*(entry.deprecated_name for entry in entries), *(table.name for table in behind if table))
+        )
 
 
 def is_plain_table(table: Relation) -> bool:

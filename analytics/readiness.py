@@ -12,7 +12,7 @@ from catalog.closure import dependants, present_element
 from catalog.counters import CounterSample
 from catalog.elements import Element, Kind
 from catalog.settings import PolicySettings
-from catalog.snapshot import AtticEntry, Snapshot
+from catalog.snapshot import AtticEntry, Relation, Snapshot
 from ingest.schemas import Source
 
 __all__ = ["Facts", "Readiness", "Rule", "Verdict", "assess", "readiness"]
@@ -88,12 +88,23 @@ def _reappeared(snapshot: Snapshot, former: Element, present: Element | None) ->
     # The table of a column or constraint may itself have got another name since.
     tables = {element.parent for element in (former, present) if element and element.parent}
     match former.kind:
-        case Kind.TABLE | Kind.INDEX | Kind.ENUM:
+        case Kind.TABLE | Kind.INDEX | Kind.ENUM | Kind.VIEW | Kind.MATVIEW | Kind.SEQUENCE:
             is_taken = any(
-                (snapshot.relation(schema, name), snapshot.index(schema, name), snapshot.enum(schema, name))
+                (_not_shim(snapshot, schema, name), snapshot.index(schema, name), snapshot.enum(schema, name))
             )
         case Kind.COLUMN:
-            is_taken = any(snapshot.column(schema, table, name) for table in tables)
+            is_taken = any(
+                _not_shim(snapshot, schema, table) and snapshot.column(schema, table, name)
+                for table in tables
+            )
+        case Kind.ENUM_VALUE:
+            is_taken = any(snapshot.exists(replace(former, parent=parent)) for parent in tables)
         case Kind.CONSTRAINT:
             is_taken = any(snapshot.constraint(schema, table, name) for table in tables)
     return f"{former.path} exists again" if is_taken else None
+
+
+def _not_shim(snapshot: Snapshot, schema: str, name: str) -> Relation | None:
+    """The relation of that name, unless it is the view that keeps the name working."""
+    relation = snapshot.relation(schema, name)
+    return None if relation is None or relation.oid in snapshot.shims else relation

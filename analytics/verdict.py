@@ -80,6 +80,10 @@ _UNCOUNTED = {
     Kind.COLUMN: "PostgreSQL counts no use of a column, and reading it by SELECT * is no error",
     Kind.CONSTRAINT: "PostgreSQL counts no use of a constraint, and it is enforced until it is removed",
     Kind.ENUM: "PostgreSQL counts no use of a type",
+    Kind.ENUM_VALUE: "PostgreSQL counts no use of a value, and rows that hold it show its new label",
+    Kind.VIEW: "PostgreSQL counts no use of a view",
+    Kind.SEQUENCE: "PostgreSQL counts no use of a sequence, and the name in nextval('…') is a constant,"
+    " which is not kept of a statement",
 }
 _NAMED_AT_MOST = 5
 

@@ -7,23 +7,34 @@ is in use.
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 
 from catalog.elements import Element, Kind, quote_identifier
 from catalog.snapshot import AtticEntry, Function, Snapshot, StoredUse
+from catalog.words import is_word, words
 
+_ELEMENT_KINDS = {
+    "view": Kind.VIEW,
+    "materialized view": Kind.MATVIEW,
+    "partition": Kind.TABLE,
+    "inheriting table": Kind.TABLE,
+}
 # Parts of a table that go where it goes and do not use it on anybody's behalf.
 _OWN_PARTS = frozenset({"constraint", "default", "generated column", "index", "policy", "rule", "trigger"})
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Dependant:
-    """A live thing that refers to an element: `view public.active_users reads it`."""
+    """A live thing that refers to an element: `view public.active_users reads it`.
+
+    `part_of` is the element that it is or belongs to, as `table:public.orders` for a foreign key of orders:
+    where that goes into the attic too, it is no dependant any more. Empty where it is no part of an element.
+    """
 
     kind: str
     name: str
     how: str
+    part_of: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} {self.how}"
@@ -40,9 +51,10 @@ def dependants(
     found: dict[tuple[str, str], Dependant] = {}
     for dependant in (
         *_by_reference(snapshot, element),
+        *_through_shim(snapshot, element),
         *_by_signature(snapshot, element),
         *_by_parent(snapshot, element),
-        *_by_mention(snapshot, {element.name, *known_as}),
+        *_by_mention(snapshot, element, {element.name, *known_as}),
     ):
         found.setdefault((dependant.kind, dependant.name), dependant)
     return tuple(sorted(found.values()))
@@ -56,11 +68,11 @@ def present_element(snapshot: Snapshot, entry: AtticEntry) -> Element | None:
     """
     oid, kind = entry.object_oid, entry.element.kind
     match kind:
-        case Kind.TABLE:
-            table = next((r for r in snapshot.relations if r.oid == oid), None)
-            return Element(kind, table.schema, table.name) if table else None
+        case Kind.TABLE | Kind.VIEW | Kind.MATVIEW | Kind.SEQUENCE:
+            relation = snapshot.relations_by_oid.get(oid)
+            return Element(kind, relation.schema, relation.name) if relation else None
         case Kind.COLUMN:
-            table = next((r for r in snapshot.relations if r.oid == oid), None)
+            table = snapshot.relations_by_oid.get(oid)
             named = table and any(column.name == entry.deprecated_name for column in table.columns)
             return Element(kind, table.schema, entry.deprecated_name, table.name) if table and named else None
         case Kind.INDEX:
@@ -72,29 +84,27 @@ def present_element(snapshot: Snapshot, entry: AtticEntry) -> Element | None:
         case Kind.ENUM:
             enum = next((e for e in snapshot.enums if e.oid == oid), None)
             return Element(kind, enum.schema, enum.name) if enum else None
+        case Kind.ENUM_VALUE:
+            found = ((e, label) for e in snapshot.enums for label, known in e.values.items() if known == oid)
+            return next((Element(kind, e.schema, label, e.name) for e, label in found), None)
 
 
 def mentions(text: str, name: str) -> bool:
     """Whether a text has the name as a whole word, in any case."""
-    if _PLAIN_WORD.fullmatch(name):
-        return name.casefold() in _words(text)
+    if is_word(name):
+        return name.casefold() in words(text)
     # Not \b: such a name can begin or end with a character that is no word character.
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
 
 
-_PLAIN_WORD = re.compile(r"\w+")
-
-
-@lru_cache(maxsize=10_000)
-def _words(text: str) -> frozenset[str]:
-    # A scan asks for every element of every body: each is taken apart once.
-    return frozenset(word.casefold() for word in _PLAIN_WORD.findall(text))
-
-
 def _by_reference(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
     match element.kind:
-        case Kind.TABLE:
+        case Kind.TABLE | Kind.VIEW | Kind.MATVIEW:
             yield from _of_table(snapshot, element)
+        case Kind.SEQUENCE:
+            yield from _of_sequence(snapshot, element)
+        case Kind.ENUM_VALUE:
+            yield from _of_enum_value(snapshot, element)
         case Kind.COLUMN:
             yield from _of_column(snapshot, element)
         case Kind.INDEX:
@@ -107,31 +117,55 @@ def _by_reference(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
 
 def _of_table(snapshot: Snapshot, table: Element) -> Iterator[Dependant]:
     place = (table.schema, table.name)
-    for constraint in snapshot.constraints:
-        references = (constraint.references_schema, constraint.references_table)
-        if references == place and (constraint.schema, constraint.table) != place:
+    for constraint in snapshot.references_to(*place):
+        if (constraint.schema, constraint.table) != place:
             yield Dependant(
                 "foreign key",
                 _name(constraint.schema, constraint.table, constraint.name),
                 "references it",
+                _table(constraint.schema, constraint.table),
             )
     for use in snapshot.stored_uses_of("relation", *place):
         own = use.kind in _OWN_PARTS and (use.schema, use.relation) == place
-        if not own and not _is_foreign_key(snapshot, use):
+        if not own and not _is_foreign_key(snapshot, use) and not _is_shim(snapshot, use):
             yield _from_use(use)
+
+
+def _through_shim(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
+    """What refers to the view that keeps a former name working; that view itself uses nothing."""
+    if element.kind not in (Kind.TABLE, Kind.VIEW, Kind.COLUMN):
+        return
+    relation = snapshot.relation(element.schema, element.parent or element.name)
+    is_column = element.kind is Kind.COLUMN
+    for entry in snapshot.attic:
+        view = snapshot.relations_by_oid.get(entry.shim_oid or 0)
+        if view is None or relation is None or entry.object_oid != relation.oid or not entry.is_in_attic:
+            continue
+        if (entry.element.kind is Kind.COLUMN) is not is_column:
+            continue
+        if is_column and entry.deprecated_name != element.name:
+            continue
+        for use in snapshot.stored_uses_of("relation", view.schema, view.name):
+            if not is_column or use.used_column in (None, entry.element.name):
+                yield _from_use(use)
 
 
 def _of_column(snapshot: Snapshot, column: Element) -> Iterator[Dependant]:
     schema, table, name = column.schema, column.parent or "", column.name
-    for index in snapshot.indexes:
-        if (index.schema, index.table) == (schema, table) and name in index.columns and not index.constraint:
-            yield Dependant("index", _name(index.schema, index.name), "indexes it")
-    for constraint in snapshot.constraints:
+    for index in snapshot.indexes_of(schema, table):
+        if name in index.columns and not index.constraint:
+            yield Dependant(
+                "index", _name(index.schema, index.name), "indexes it", _table(index.schema, index.table)
+            )
+    for constraint in snapshot.constraints_of(schema, table):
         # NOT NULL is a property of the column, whether or not the server keeps a constraint for it (18 does).
-        own_place = (constraint.schema, constraint.table) == (schema, table)
-        if own_place and name in constraint.columns and constraint.type != "n":
-            yield Dependant("constraint", _name(schema, table, constraint.name), "is on it")
+        if name in constraint.columns and constraint.type != "n":
+            yield Dependant(
+                "constraint", _name(schema, table, constraint.name), "is on it", _table(schema, table)
+            )
     for use in snapshot.stored_uses_of("relation", schema, table):
+        if _is_shim(snapshot, use):
+            continue
         own_place = (use.schema, use.relation) == (schema, table)
         own_default = own_place and use.kind in ("default", "generated column") and use.name == name
         own_not_null = own_place and use.kind == "constraint" and _is_not_null(snapshot, use)
@@ -139,7 +173,7 @@ def _of_column(snapshot: Snapshot, column: Element) -> Iterator[Dependant]:
             yield _from_use(use)
         # Without a column it refers to the whole row, or to none of them; PostgreSQL does not say which.
         elif use.used_column is None and not own_place:
-            yield Dependant(use.kind, _use_name(use), "refers to its table as a whole")
+            yield Dependant(use.kind, _use_name(use), "refers to its table as a whole", _part_of(use))
 
 
 def _of_index(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
@@ -168,25 +202,44 @@ def _of_enum(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
     enum = snapshot.enum(element.schema, element.name)
     if enum is None:
         return
-    for relation in snapshot.relations:
-        for column in relation.columns:
-            if column.type_oid == enum.oid:
-                yield Dependant("column", _name(relation.schema, relation.name, column.name), "has its type")
+    for relation, column in snapshot.columns_of_type(enum.oid):
+        name = _name(relation.schema, relation.name, column.name)
+        yield Dependant("column", name, "has its type", _table(relation.schema, relation.name))
     for use in snapshot.stored_uses_of("enum", element.schema, element.name):
+        yield _from_use(use)
+
+
+def _of_enum_value(snapshot: Snapshot, value: Element) -> Iterator[Dependant]:
+    """What writes or compares the label; the rows that hold it cannot be seen from the catalog."""
+    written = _as_literal(value.name)
+    for use in snapshot.stored_uses_of("enum", value.schema, value.parent or ""):
+        if use.definition and written in use.definition:
+            yield Dependant(use.kind, _use_name(use), "has the label in it", _part_of(use))
+
+
+def _of_sequence(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
+    sequence = snapshot.relation(element.schema, element.name)
+    if sequence and sequence.is_identity and sequence.used_by_table and sequence.used_by_column:
+        # A sequence that belongs to a column is in its table's schema.
+        name = _name(sequence.schema, sequence.used_by_table, sequence.used_by_column)
+        part_of = _table(sequence.schema, sequence.used_by_table)
+        yield Dependant("identity column", name, "takes its values from it", part_of)
+    for use in snapshot.stored_uses_of("relation", element.schema, element.name):
         yield _from_use(use)
 
 
 def _by_parent(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
     kinds = {Kind.TABLE: ("partition", "inheriting table"), Kind.INDEX: ("index",)}.get(element.kind, ())
-    for use in snapshot.stored_uses:
-        is_child = use.kind in kinds and (use.schema, use.name) == (element.schema, element.name)
-        if is_child and (element.kind is Kind.TABLE or snapshot.index(use.used_schema, use.used_name)):
+    for use in snapshot.stored_uses_by(element.schema, element.name):
+        if use.kind in kinds and (
+            element.kind is Kind.TABLE or snapshot.index(use.used_schema, use.used_name)
+        ):
             yield Dependant("parent", _name(use.used_schema, use.used_name), "is served by it")
 
 
 def _by_signature(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
     match element.kind:
-        case Kind.TABLE:
+        case Kind.TABLE | Kind.VIEW | Kind.MATVIEW:
             table = snapshot.relation(element.schema, element.name)
             type_oid = table.row_type_oid if table else 0
         case Kind.ENUM:
@@ -196,21 +249,26 @@ def _by_signature(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
             return
     if not type_oid:
         return
-    for function in snapshot.functions:
-        if type_oid in function.type_oids:
-            yield Dependant("function", _function_name(function), "has its type in the signature")
-    if element.kind is Kind.TABLE:
-        for relation in snapshot.relations:
-            for column in relation.columns:
-                if column.type_oid == type_oid:
-                    name = _name(relation.schema, relation.name, column.name)
-                    yield Dependant("column", name, "has its row type")
+    for function in snapshot.functions_of_type(type_oid):
+        yield Dependant("function", _function_name(function), "has its type in the signature")
+    if element.kind is not Kind.ENUM:
+        for relation, column in snapshot.columns_of_type(type_oid):
+            name = _name(relation.schema, relation.name, column.name)
+            part_of = _table(relation.schema, relation.name)
+            yield Dependant("column", name, "has its row type", part_of)
 
 
-def _by_mention(snapshot: Snapshot, names: set[str]) -> Iterator[Dependant]:
+def _by_mention(snapshot: Snapshot, element: Element, names: set[str]) -> Iterator[Dependant]:
+    if element.kind is not Kind.ENUM_VALUE and all(is_word(name) for name in names):
+        # The common case without a look at every body.
+        for function in snapshot.functions_saying(names):
+            yield Dependant("function", _function_name(function), "mentions it in its body")
+        return
     for function in snapshot.functions:
         body = function.body
-        if body and any(mentions(body, name) for name in names):
+        # SQL writes a label between quotes, which tells 'new' from a trigger's NEW; other languages may not.
+        is_quoted = element.kind is Kind.ENUM_VALUE and function.language in ("sql", "plpgsql")
+        if body and any(_as_literal(n) in body if is_quoted else mentions(body, n) for n in names):
             yield Dependant("function", _function_name(function), "mentions it in its body")
 
 
@@ -224,8 +282,31 @@ def _is_not_null(snapshot: Snapshot, use: StoredUse) -> bool:
     return constraint is not None and constraint.type == "n"
 
 
+def _is_shim(snapshot: Snapshot, use: StoredUse) -> bool:
+    """Whether a view is one that keeps a former name working: it uses nothing on anybody's behalf."""
+    if use.kind != "view" or use.relation is None:
+        return False
+    view = snapshot.relation(use.schema, use.relation)
+    return view is not None and view.oid in snapshot.shims
+
+
+def _as_literal(label: str) -> str:
+    return "'" + label.replace("'", "''") + "'"
+
+
 def _from_use(use: StoredUse) -> Dependant:
-    return Dependant(use.kind, _use_name(use), "refers to it")
+    return Dependant(use.kind, _use_name(use), "refers to it", _part_of(use))
+
+
+def _part_of(use: StoredUse) -> str:
+    kind = _ELEMENT_KINDS.get(use.kind)
+    if kind:
+        return str(Element(kind, use.schema, use.name))
+    return _table(use.schema, use.relation) if use.relation else ""
+
+
+def _table(schema: str, table: str) -> str:
+    return str(Element(Kind.TABLE, schema, table))
 
 
 def _use_name(use: StoredUse) -> str:

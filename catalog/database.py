@@ -1,18 +1,21 @@
 """The home of psycopg: one connection with the manners of a guest.
 
 Every session says `application_name=pgattic`, waits for locks only briefly, and reports what the server
-refused as one of our errors with its SQLSTATE.
+refused as one of our errors with its SQLSTATE. Nothing relies on the state of a session, and nothing is left
+behind in one: through PgBouncer in transaction mode each transaction may run in another session, which an
+application gets next. So timeouts are set within transactions, and every statement runs in one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Self
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -20,6 +23,8 @@ from catalog.errors import ConnectionFailedError, LockTimeoutError, StatementFai
 
 APPLICATION_NAME = "pgattic"
 _LOCK_NOT_AVAILABLE = "55P03"
+_NOT_IN_A_TRANSACTION = "25001"
+_READ_ONLY = "25006"
 _CONNECT_TIMEOUT_SECONDS = 10
 
 Params = Mapping[str, Any] | Sequence[Any]
@@ -68,10 +73,11 @@ def has_password(dsn: str) -> bool:
 
 
 class Database:
-    """One connection in autocommit mode; use `transaction()` for more than one statement."""
+    """One connection; each statement is a transaction, unless `transaction()` puts several in one."""
 
-    def __init__(self, connection: "psycopg.Connection[Row]", where: str) -> None:
+    def __init__(self, connection: "psycopg.Connection[Row]", where: str, begin: str = "BEGIN") -> None:
         self._connection = connection
+        self._begin = begin.encode()
         self.where = where
 
     @classmethod
@@ -101,10 +107,11 @@ class Database:
                 where=f"connection to {where}",
                 todo="Check database.dsn in pgattic.toml, ~/.pgpass and that the server runs",
             ) from error
-        database = cls(connection, where)
-        database.execute(f"SET lock_timeout = {int(lock_timeout_ms)}")
-        database.execute(f"SET statement_timeout = {int(statement_timeout_ms)}")
-        return database
+        begin = (
+            f"BEGIN; SET LOCAL lock_timeout = {int(lock_timeout_ms)};"
+            f" SET LOCAL statement_timeout = {int(statement_timeout_ms)}"
+        )
+        return cls(connection, where, begin)
 
     def __enter__(self) -> Self:
         return self
@@ -121,21 +128,34 @@ class Database:
         """The server's version as PostgreSQL numbers it: 180006 is 18.6."""
         return self._connection.info.server_version
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """The database's name."""
-        return self._connection.info.dbname
+        """The database's name, as the server knows it: a pooler may call it otherwise."""
+        return str(self.fetch_value("SELECT current_database()"))
+
+    @cached_property
+    def is_pooled(self) -> bool:
+        """Whether something like PgBouncer stands between us and the server."""
+        # A pooler hands out cancel keys of its own, so the process it names is not the one that answers.
+        return bool(self.fetch_value("SELECT pg_backend_pid()") != self._connection.info.backend_pid)
+
+    @property
+    def _is_failed(self) -> bool:
+        return self._status == TransactionStatus.INERROR
+
+    @property
+    def _status(self) -> TransactionStatus:
+        return self._connection.info.transaction_status
 
     def execute(self, statement: str, params: Params | None = None) -> int:
-        """Run one statement; return how many rows it touched."""
-        with self._errors(), self._connection.cursor() as cursor:
-            cursor.execute(statement.encode(), params)
-            return cursor.rowcount
+        """Run one statement (or several, without parameters); return how many rows the last one touched."""
+        cursor = self._run(statement, params)
+        return cursor.rowcount
 
     def fetch(self, statement: str, params: Params | None = None) -> list[Row]:
         """Run a query; return its rows as dictionaries."""
-        with self._errors(), self._connection.cursor() as cursor:
-            cursor.execute(statement.encode(), params)
+        cursor = self._run(statement, params)
+        with self._errors():
             return cursor.fetchall()
 
     def fetch_one(self, statement: str, params: Params | None = None) -> Row | None:
@@ -150,9 +170,44 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: commit at the end of the block, roll back on any exception."""
-        with self._errors(), self._connection.transaction():
-            yield
+        """All or nothing: commit at the end of the block, roll back on any exception.
+
+        Within another one it is a savepoint.
+        """
+        if self._status != TransactionStatus.IDLE:
+            with self._errors(), self._connection.transaction():
+                yield
+            return
+        with self._errors():
+            self._connection.execute(self._begin)
+            try:
+                yield
+            except BaseException:
+                # On a broken connection there is nothing to roll back, and the first error says more.
+                with suppress(psycopg.Error):
+                    self._connection.rollback()
+                raise
+            if self._is_failed:
+                # PostgreSQL would answer COMMIT with a silent ROLLBACK where somebody swallowed an error.
+                self._connection.rollback()
+                raise psycopg.errors.InFailedSqlTransaction("an error was swallowed; nothing was committed")
+            self._connection.commit()
+
+    def _run(self, statement: str, params: Params | None) -> "psycopg.Cursor[Row]":
+        if self._status != TransactionStatus.IDLE:
+            return self._send(statement, params)
+        try:
+            with self.transaction():
+                return self._send(statement, params)
+        except StatementFailedError as error:
+            # CREATE DATABASE, VACUUM and ALTER SYSTEM refuse to be in a transaction, having done nothing yet.
+            if error.sqlstate != _NOT_IN_A_TRANSACTION:
+                raise
+            return self._send(statement, params)
+
+    def _send(self, statement: str, params: Params | None) -> "psycopg.Cursor[Row]":
+        with self._errors():
+            return self._connection.cursor().execute(statement.encode(), params)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -170,8 +225,12 @@ class Database:
                 where=self.where,
                 todo="Nothing was changed; try again when the session that holds the lock has ended",
             )
+        todo = "A standby cannot be changed: connect to the primary" if sqlstate == _READ_ONLY else None
         return StatementFailedError(
-            f"{_first_line(error)} (SQLSTATE {sqlstate or 'none'})", sqlstate=sqlstate, where=self.where
+            f"{_first_line(error)} (SQLSTATE {sqlstate or 'none'})",
+            sqlstate=sqlstate,
+            where=self.where,
+            todo=todo,
         )
 
 

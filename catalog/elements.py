@@ -1,10 +1,12 @@
 """Elements: the things of a database that can be deprecated, and how they are written.
 
-An element is written `kind:schema.name`, and `kind:schema.table.name` where it belongs to a table:
+An element is written `kind:schema.name`, and `kind:schema.parent.name` where it belongs to a table or type:
 
     table:public.users_old            column:public.orders.legacy_status
     index:public.order_status_idx     constraint:public.orders.orders_total_check
-    enum:public.order_status
+    enum:public.order_status          enum_value:public.order_status.cancelled
+    view:public.active_users          matview:public.daily_totals
+    sequence:public.invoice_numbers
 
 Parts follow PostgreSQL's rules for identifiers: unquoted ones are folded to lower case, quoted ones are
 kept as they are (`table:public."Users.Old"`).
@@ -26,11 +28,26 @@ class Kind(StrEnum):
     INDEX = "index"
     CONSTRAINT = "constraint"
     ENUM = "enum"
+    ENUM_VALUE = "enum_value"
+    VIEW = "view"
+    MATVIEW = "matview"
+    SEQUENCE = "sequence"
 
     @property
     def has_parent(self) -> bool:
-        """Whether the element is named within a table."""
-        return self in (Kind.COLUMN, Kind.CONSTRAINT)
+        """Whether the element is named within a table or type."""
+        return self in (Kind.COLUMN, Kind.CONSTRAINT, Kind.ENUM_VALUE)
+
+    @property
+    def form(self) -> str:
+        """The parts of a name of this kind, as they are to be written."""
+        match self:
+            case Kind.COLUMN | Kind.CONSTRAINT:
+                return "schema.table.name"
+            case Kind.ENUM_VALUE:
+                return "schema.type.label"
+            case _:
+                return "schema.name"
 
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
@@ -39,7 +56,10 @@ _PART = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
 
 @dataclass(frozen=True, order=True, slots=True)
 class Element:
-    """One element, under the name by which users knew it; `parent` is the table of a column or constraint."""
+    """One element, under the name by which users knew it.
+
+    `parent` is the table of a column or constraint, and the type of an enum value.
+    """
 
     kind: Kind
     schema: str
@@ -48,12 +68,11 @@ class Element:
 
     def __post_init__(self) -> None:
         if self.kind.has_parent is (self.parent is None):
-            wanted = "schema.table.name" if self.kind.has_parent else "schema.name"
-            raise ElementSyntaxError(f"{self.kind} wants {wanted}", where=f"{self.kind}:{self.path}")
+            raise ElementSyntaxError(f"{self.kind} wants {self.kind.form}", where=f"{self.kind}:{self.path}")
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Schema, table where there is one, and name."""
+        """Schema, table or type where there is one, and name."""
         return (self.schema, self.parent, self.name) if self.parent else (self.schema, self.name)
 
     @property
@@ -64,7 +83,9 @@ class Element:
     @property
     def table(self) -> "Element | None":
         """The table that the element is named within, or None."""
-        return Element(Kind.TABLE, self.schema, self.parent) if self.parent else None
+        if self.parent is None or self.kind is Kind.ENUM_VALUE:
+            return None
+        return Element(Kind.TABLE, self.schema, self.parent)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.path}"
@@ -89,11 +110,10 @@ class Element:
         parts = split_path(path)
         expected = 3 if kind.has_parent else 2
         if len(parts) != expected:
-            form = "schema.table.name" if kind.has_parent else "schema.name"
             raise ElementSyntaxError(
                 f"{len(parts)} parts where {kind} has {expected}",
                 where=repr(text),
-                todo=f"Write {kind}:{form}",
+                todo=f"Write {kind}:{kind.form}",
             )
         parent = parts[1] if kind.has_parent else None
         return cls(kind, parts[0], parts[-1], parent)

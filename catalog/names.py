@@ -18,6 +18,7 @@ from catalog.errors import NameImpossibleError
 MAX_NAME_BYTES = 63
 _HASH_DIGITS = 8
 _MAX_SERIAL = 9999
+_HIDDEN = "_behind_view"
 
 
 class Reason(StrEnum):
@@ -70,6 +71,19 @@ def deprecated_name(former: str, on: date, reason: Reason, taken: Collection[str
         if name not in taken:
             return name
     raise NameImpossibleError(f"every deprecated name up to serial {_MAX_SERIAL} is taken", where=former)
+
+
+def hidden_name(former: str, taken: Collection[str] = ()) -> str:
+    """Make the name of a table that is behind a view of its own name, different from every name in `taken`.
+
+    It does not follow the convention of deprecated names: the table is in full use.
+    """
+    for serial in range(1, _MAX_SERIAL + 1):
+        suffix = _HIDDEN if serial == 1 else f"{_HIDDEN}_{serial}"
+        name = _stem(former, suffix) + suffix
+        if name not in taken:
+            return name
+    raise NameImpossibleError(f"every hidden name up to serial {_MAX_SERIAL} is taken", where=former)
 
 
 def parse(name: str) -> DeprecatedName | None:

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,6 +29,17 @@ Days = Annotated[float, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
 
 
+def _without_password(dsn: str) -> str:
+    if not is_conninfo(dsn):
+        raise ValueError("not a libpq connection string (key=value … or postgresql://…)")
+    if has_password(dsn):
+        raise ValueError("holds a password; put it into ~/.pgpass, a service file or PGPASSWORD")
+    return dsn
+
+
+Dsn = Annotated[str, AfterValidator(_without_password)]
+
+
 class Section(BaseModel):
     """A table of the configuration file; an unknown key is an error, not a silent typo."""
 
@@ -38,19 +49,10 @@ class Section(BaseModel):
 class DatabaseSettings(Section):
     """The server and database to watch."""
 
-    dsn: str = Field(default="", description="libpq connection string, without a password")
+    dsn: Dsn = Field(default="", description="libpq connection string, without a password")
     environment: Environment = "production"
     lock_timeout_ms: Positive = 1000
     statement_timeout_ms: Positive = 60_000
-
-    @field_validator("dsn")
-    @classmethod
-    def _no_secret(cls, dsn: str) -> str:
-        if not is_conninfo(dsn):
-            raise ValueError("not a libpq connection string (key=value … or postgresql://…)")
-        if has_password(dsn):
-            raise ValueError("holds a password; put it into ~/.pgpass, a service file or PGPASSWORD")
-        return dsn
 
 
 class LogsSettings(Section):
@@ -74,10 +76,21 @@ class DataSettings(Section):
 class BackupSettings(Section):
     """Where backups go and how they are proved."""
 
+    dsn: Dsn = Field(default="", description="for pg_dump, where database.dsn leads to a pooler")
     directory: Path = Path("pgattic-data/backups")
     bin_directory: Path | None = Field(
         default=None, description="folder of pg_dump and pg_restore; default: found"
     )
+
+
+class AuditSettings(Section):
+    """How the audit trail is sealed; without a key it is not."""
+
+    seal_file: Path | None = Field(default=None, description="default: audit.seals in data.directory")
+    key: Annotated[SecretStr, Field(min_length=16)] | None = Field(
+        default=None, description="only as the environment variable PGATTIC_AUDIT__KEY"
+    )
+    key_file: Path | None = None
 
 
 class PolicySettings(Section):
@@ -87,7 +100,19 @@ class PolicySettings(Section):
     cooling_off_days: Days = 30
     quiet_days: Days = 30
     coverage_wanted: Fraction = 0.99
+    coverage_required: Fraction = 0
+    min_age_days: Days = 7
+    max_transaction_seconds: Positive = 300
+    max_replication_lag_seconds: Positive = 30
+    max_slot_lag_bytes: Positive = 1_073_741_824
+    backup_max_age_hours: Positive = 24
     min_index_bytes: Annotated[int, Field(ge=0)] = 1_048_576
+    lock_failures_allowed: Annotated[int, Field(ge=0)] = 2
+    errors_allowed: Annotated[int, Field(ge=0)] = 20
+    errors_minutes: Positive = 10
+    count_rows_up_to_bytes: Annotated[int, Field(ge=0)] = 8_388_608
+    approvals_wanted: Annotated[int, Field(ge=0)] = 0
+    approval_max_age_days: Days = 7
 
 
 class Settings(BaseSettings):
@@ -102,6 +127,7 @@ class Settings(BaseSettings):
     logs: LogsSettings = LogsSettings()
     data: DataSettings = DataSettings()
     backup: BackupSettings = BackupSettings()
+    audit: AuditSettings = AuditSettings()
     policy: PolicySettings = PolicySettings()
 
     @classmethod
@@ -141,11 +167,17 @@ def load_settings(config: Path | None = None) -> Settings:
 
 def _check_toml(path: Path) -> None:
     try:
-        tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"not TOML: {error}", where=str(path), todo="Correct the file") from error
     except OSError as error:
         raise SettingsError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if isinstance(audit := content.get("audit"), dict) and "key" in audit:
+        raise SettingsError(
+            "key 'audit.key': a secret does not belong into the file",
+            where=str(path),
+            todo=f"Set the environment variable {_ENV_PREFIX}AUDIT__KEY, or audit.key_file",
+        )
 
 
 def _settings_error(error: ValidationError, path: Path | None) -> SettingsError:
@@ -159,7 +191,7 @@ def _settings_error(error: ValidationError, path: Path | None) -> SettingsError:
         )
     message = first["msg"].removeprefix("Value error, ")
     # A dsn may hold the password that it is refused for.
-    found = "" if key.endswith("dsn") else f", found {first['input']!r}"
+    found = "" if key.endswith("dsn") or key == "audit.key" else f", found {first['input']!r}"
     return SettingsError(
         f"key {key!r}: {message[:1].lower()}{message[1:]}{found}", where=_source_of(first["loc"], path)
     )
@@ -179,4 +211,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         logs = logs.model_copy(update={"directory": folder / logs.directory})
     data = data.model_copy(update={"directory": folder / data.directory})
     backup = backup.model_copy(update={"directory": folder / backup.directory})
-    return settings.model_copy(update={"logs": logs, "data": data, "backup": backup})
+    audit = settings.audit
+    paths = {"seal_file": audit.seal_file, "key_file": audit.key_file}
+    audit = audit.model_copy(update={key: folder / path for key, path in paths.items() if path})
+    return settings.model_copy(update={"logs": logs, "data": data, "backup": backup, "audit": audit})

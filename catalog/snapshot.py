@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,9 +15,30 @@ from catalog.counters import Baseline
 from catalog.database import Database, load_sql
 from catalog.elements import Element, Kind
 from catalog.errors import RightsMissingError, SnapshotError
+from catalog.words import words
 
 RelationKind = Literal["r", "p", "v", "m", "S", "f"]
 TABLE_KINDS = ("r", "p")
+# A foreign table is no element: what it shows is another server's.
+KINDS_OF_RELATIONS: dict[str, Kind | None] = {
+    "r": Kind.TABLE,
+    "p": Kind.TABLE,
+    "v": Kind.VIEW,
+    "m": Kind.MATVIEW,
+    "S": Kind.SEQUENCE,
+    "f": None,
+}
+# PostgreSQL's own defaults: max_locks_per_transaction 64, max_connections 100.
+_DEFAULT_MAX_LOCKS = 6400
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One privilege on a relation or column; `grantee` is empty for PUBLIC."""
+
+    grantee: str
+    privilege: str
+    grantable: bool
 
 
 @dataclass(frozen=True)
@@ -30,11 +52,18 @@ class Column:
     not_null: bool
     inherited: bool
     comment: str | None
+    default: str | None = None
+    grants: tuple[Grant, ...] = ()
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation: r table, p partitioned table, v view, m materialized view, S sequence, f foreign table."""
+    """A relation: r table, p partitioned table, v view, m materialized view, S sequence, f foreign table.
+
+    `children` counts partitions and inheriting tables; `grants` is empty where nobody but the owner was ever
+    granted anything; a sequence's `used_by_table` and `used_by_column` say what it belongs to, by OWNED BY or
+    as its identity.
+    """
 
     oid: int
     schema: str
@@ -47,6 +76,11 @@ class Relation:
     extension: str | None
     columns: tuple[Column, ...]
     row_type_oid: int = 0
+    children: int = 0
+    used_by_table: str | None = None
+    used_by_column: str | None = None
+    is_identity: bool = False
+    grants: tuple[Grant, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,13 +128,19 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Enum:
-    """An enum type with its labels in order."""
+    """An enum type with its labels, and their OIDs, in order."""
 
     oid: int
     schema: str
     name: str
     labels: tuple[str, ...]
     comment: str | None
+    label_oids: tuple[int, ...] = ()
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The OID of each label."""
+        return dict(zip(self.labels, self.label_oids, strict=False))
 
 
 @dataclass(frozen=True)
@@ -129,7 +169,10 @@ class Trigger:
 
 @dataclass(frozen=True)
 class StoredUse:
-    """A stored object (view, policy, default…) that refers to a relation, one of its columns, or an enum."""
+    """A stored object (view, policy, default…) that refers to a relation, one of its columns, or an enum.
+
+    `definition` is its text where it refers to an enum: the labels in it stand nowhere else.
+    """
 
     kind: str
     schema: str
@@ -139,6 +182,7 @@ class StoredUse:
     used_name: str
     used_kind: Literal["relation", "enum"]
     used_column: str | None
+    definition: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +191,8 @@ class AtticEntry:
 
     `element` has the former name; `object_oid` is the table's for a column; `baseline` are the counters at
     the rename, None where PostgreSQL keeps none (columns, constraints without an index, enums);
-    `backup_proved_at` is when a backup of its migration was last proved by a restore.
+    `backup_proved_at` is when a backup of its migration was last proved by a restore; `shim_oid` is that of
+    the view that pgattic made to keep its former name working.
     """
 
     element: Element
@@ -159,6 +204,7 @@ class AtticEntry:
     deprecated_at: datetime
     restored_at: datetime | None
     backup_proved_at: datetime | None
+    shim_oid: int | None = None
 
     @property
     def is_in_attic(self) -> bool:
@@ -168,7 +214,7 @@ class AtticEntry:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A database's catalog at `taken_at`."""
+    """A database's catalog at `taken_at`; `max_locks` is how many locks the server has room for in all."""
 
     database: str
     server_version: int
@@ -181,6 +227,17 @@ class Snapshot:
     triggers: tuple[Trigger, ...]
     stored_uses: tuple[StoredUse, ...]
     attic: tuple[AtticEntry, ...] = ()
+    max_locks: int = _DEFAULT_MAX_LOCKS
+
+    @cached_property
+    def shims(self) -> dict[int, AtticEntry]:
+        """The views that keep former names working, by OID, with an element that each stands for."""
+        return {entry.shim_oid: entry for entry in self.attic if entry.is_in_attic and entry.shim_oid}
+
+    @cached_property
+    def relations_by_oid(self) -> dict[int, Relation]:
+        """Every relation by its OID."""
+        return {relation.oid: relation for relation in self.relations}
 
     @cached_property
     def _relations_by_name(self) -> dict[tuple[str, str], Relation]:
@@ -200,10 +257,78 @@ class Snapshot:
 
     @cached_property
     def _uses_by_used(self) -> dict[tuple[str, str, str], list[StoredUse]]:
-        found: dict[tuple[str, str, str], list[StoredUse]] = {}
-        for use in self.stored_uses:
-            found.setdefault((use.used_kind, use.used_schema, use.used_name), []).append(use)
-        return found
+        return _grouped(((use.used_kind, use.used_schema, use.used_name), use) for use in self.stored_uses)
+
+    @cached_property
+    def _relations_by_bare_name(self) -> dict[str, list[Relation]]:
+        return _grouped((relation.name, relation) for relation in self.relations)
+
+    @cached_property
+    def _uses_by_user(self) -> dict[tuple[str, str], list[StoredUse]]:
+        return _grouped(((use.schema, use.name), use) for use in self.stored_uses)
+
+    @cached_property
+    def _indexes_by_table(self) -> dict[tuple[str, str], list[Index]]:
+        return _grouped(((index.schema, index.table), index) for index in self.indexes)
+
+    @cached_property
+    def _constraints_by_table(self) -> dict[tuple[str, str], list[Constraint]]:
+        return _grouped(((item.schema, item.table), item) for item in self.constraints)
+
+    @cached_property
+    def _references_by_target(self) -> dict[tuple[str | None, str | None], list[Constraint]]:
+        return _grouped(((item.references_schema, item.references_table), item) for item in self.constraints)
+
+    @cached_property
+    def _columns_by_type(self) -> dict[int, list[tuple[Relation, Column]]]:
+        return _grouped((c.type_oid, (r, c)) for r in self.relations for c in r.columns)
+
+    @cached_property
+    def _functions_by_type(self) -> dict[int, list[Function]]:
+        return _grouped((oid, function) for function in self.functions for oid in function.type_oids)
+
+    @cached_property
+    def _functions_by_word(self) -> dict[str, list[Function]]:
+        return _grouped((word, one) for one in self.functions if one.body for word in words(one.body))
+
+    @cached_property
+    def _names_by_schema(self) -> dict[str, frozenset[str]]:
+        """What tables, views, sequences, indexes and enum types are called."""
+        items: tuple[Relation | Index | Enum, ...] = (*self.relations, *self.indexes, *self.enums)
+        return {key: frozenset(names) for key, names in _grouped((i.schema, i.name) for i in items).items()}
+
+    def relations_called(self, name: str) -> tuple[Relation, ...]:
+        """The relations of that name in any schema."""
+        return tuple(self._relations_by_bare_name.get(name, ()))
+
+    def stored_uses_by(self, schema: str, name: str) -> tuple[StoredUse, ...]:
+        """What the stored objects of that name refer to."""
+        return tuple(self._uses_by_user.get((schema, name), ()))
+
+    def indexes_of(self, schema: str, table: str) -> tuple[Index, ...]:
+        """The indexes of a table."""
+        return tuple(self._indexes_by_table.get((schema, table), ()))
+
+    def constraints_of(self, schema: str, table: str) -> tuple[Constraint, ...]:
+        """The constraints of a table."""
+        return tuple(self._constraints_by_table.get((schema, table), ()))
+
+    def references_to(self, schema: str, table: str) -> tuple[Constraint, ...]:
+        """The foreign keys that point to a table."""
+        return tuple(self._references_by_target.get((schema, table), ()))
+
+    def columns_of_type(self, oid: int) -> tuple[tuple[Relation, Column], ...]:
+        """The columns that have a type, or an array of it."""
+        return tuple(self._columns_by_type.get(oid, ()))
+
+    def functions_of_type(self, oid: int) -> tuple[Function, ...]:
+        """The functions that have a type in their signature."""
+        return tuple(self._functions_by_type.get(oid, ()))
+
+    def functions_saying(self, names: Collection[str]) -> tuple[Function, ...]:
+        """The functions whose body has one of the words in it, in any case."""
+        found = (self._functions_by_word.get(name.casefold(), ()) for name in names)
+        return tuple({function.oid: function for some in found for function in some}.values())
 
     def stored_uses_of(
         self, kind: Literal["relation", "enum"], schema: str, name: str
@@ -235,14 +360,20 @@ class Snapshot:
         )
 
     def elements(self) -> tuple[Element, ...]:
-        """Every table, column of a table, index, constraint and enum, under its present name."""
+        """Every element under its present name; the columns are those of tables, and a shim is no element."""
         tables = [relation for relation in self.relations if relation.kind in TABLE_KINDS]
+        known = [
+            (kind, relation)
+            for relation in self.relations
+            if (kind := KINDS_OF_RELATIONS[relation.kind]) and relation.oid not in self.shims
+        ]
         return (
-            *(Element(Kind.TABLE, table.schema, table.name) for table in tables),
+            *(Element(kind, relation.schema, relation.name) for kind, relation in known),
             *(Element(Kind.COLUMN, t.schema, column.name, t.name) for t in tables for column in t.columns),
             *(Element(Kind.INDEX, index.schema, index.name) for index in self.indexes),
             *(Element(Kind.CONSTRAINT, item.schema, item.name, item.table) for item in self.constraints),
             *(Element(Kind.ENUM, enum.schema, enum.name) for enum in self.enums),
+            *(Element(Kind.ENUM_VALUE, e.schema, label, e.name) for e in self.enums for label in e.labels),
         )
 
     def exists(self, element: Element) -> bool:
@@ -251,30 +382,34 @@ class Snapshot:
 
     def oid(self, element: Element) -> int | None:
         """The OID of the element that has that name now (a column's is its table's), or None."""
+        schema, name, parent = element.schema, element.name, element.parent or ""
+        found: Relation | Index | Constraint | Enum | None
         match element.kind:
-            case Kind.TABLE:
-                table = self.relation(element.schema, element.name)
-                return table.oid if table and table.kind in TABLE_KINDS else None
+            case Kind.TABLE | Kind.VIEW | Kind.MATVIEW | Kind.SEQUENCE:
+                found = self.relation(schema, name)
+                if found and (KINDS_OF_RELATIONS[found.kind] is not element.kind or found.oid in self.shims):
+                    found = None
             case Kind.COLUMN:
-                table = self.relation(element.schema, element.parent or "")
-                found = self.column(element.schema, element.parent or "", element.name)
-                return table.oid if table and found and table.kind in TABLE_KINDS else None
+                found = self.relation(schema, parent) if self.column(schema, parent, name) else None
+                if found and found.kind not in TABLE_KINDS:
+                    found = None
             case Kind.INDEX:
-                index = self.index(element.schema, element.name)
-                return index.oid if index else None
+                found = self.index(schema, name)
             case Kind.CONSTRAINT:
-                constraint = self.constraint(element.schema, element.parent or "", element.name)
-                return constraint.oid if constraint else None
+                found = self.constraint(schema, parent, name)
             case Kind.ENUM:
-                enum = self.enum(element.schema, element.name)
-                return enum.oid if enum else None
+                found = self.enum(schema, name)
+            case Kind.ENUM_VALUE:
+                enum = self.enum(schema, parent)
+                return enum.values.get(name) if enum else None
+        return found.oid if found else None
 
     def comment(self, element: Element) -> str | None:
-        """The comment of the element that has that name now, or None."""
+        """The comment of the element that has that name now, or None; an enum value never has one."""
         schema, name, parent = element.schema, element.name, element.parent or ""
         found: Relation | Column | Index | Constraint | Enum | None
         match element.kind:
-            case Kind.TABLE:
+            case Kind.TABLE | Kind.VIEW | Kind.MATVIEW | Kind.SEQUENCE:
                 found = self.relation(schema, name)
             case Kind.COLUMN:
                 found = self.column(schema, parent, name)
@@ -284,28 +419,29 @@ class Snapshot:
                 found = self.constraint(schema, parent, name)
             case Kind.ENUM:
                 found = self.enum(schema, name)
+            case Kind.ENUM_VALUE:
+                found = None
         return found.comment if found else None
 
     def neighbours(self, element: Element) -> frozenset[str]:
         """The names that the element must not take: its namespace's, as PostgreSQL has them.
 
         Tables, views, sequences and indexes share one namespace, tables also use the one of types; a
-        constraint that has an index needs both.
+        constraint that has an index needs both; labels are among themselves.
         """
-        relations = {r.name for r in self.relations if r.schema == element.schema}
-        indexes = {i.name for i in self.indexes if i.schema == element.schema}
-        enums = {e.name for e in self.enums if e.schema == element.schema}
-        constraints = {
-            c.name for c in self.constraints if (c.schema, c.table) == (element.schema, element.parent)
-        }
+        in_schema = self._names_by_schema.get(element.schema, frozenset())
         table = self.relation(element.schema, element.parent or "")
         match element.kind:
             case Kind.COLUMN:
                 return frozenset(column.name for column in table.columns) if table else frozenset()
             case Kind.CONSTRAINT:
-                return frozenset(constraints | indexes | relations)
+                constraints = self.constraints_of(element.schema, element.parent or "")
+                return in_schema | {constraint.name for constraint in constraints}
+            case Kind.ENUM_VALUE:
+                enum = self.enum(element.schema, element.parent or "")
+                return frozenset(enum.labels) if enum else frozenset()
             case _:
-                return frozenset(relations | indexes | enums)
+                return in_schema
 
     def fingerprint(self, elements: tuple[Element, ...]) -> str:
         """A hash over what the catalog says of these elements and their tables: what a plan was made for."""
@@ -326,6 +462,17 @@ class Snapshot:
     def to_json(self) -> bytes:
         """The snapshot as JSON, for a file."""
         return _ADAPTER.dump_json(self, indent=1)
+
+
+_Key = TypeVar("_Key")
+_Item = TypeVar("_Item")
+
+
+def _grouped(pairs: Iterable[tuple[_Key, _Item]]) -> dict[_Key, list[_Item]]:
+    found: dict[_Key, list[_Item]] = {}
+    for key, item in pairs:
+        found.setdefault(key, []).append(item)
+    return found
 
 
 # Sizes and row estimates change without the catalog changing.
@@ -369,6 +516,10 @@ def read_snapshot(db: Database) -> Snapshot:
             )
         }
         rows["attic"] = _read_attic(db)
+        rows["max_locks"] = db.fetch_value(
+            "SELECT current_setting('max_locks_per_transaction')::integer"
+            " * current_setting('max_connections')::integer"
+        )
         rows |= {
             "database": db.name,
             "server_version": db.server_version,

@@ -43,7 +43,8 @@ _LOGGING = {
 class ThrowawayServer:
     """A PostgreSQL server in a folder of its own, on a free port of 127.0.0.1, logging to csvlog.
 
-    A context manager: starts on entry, on exit stops and removes the folder (unless `keep`).
+    A context manager: starts on entry, on exit stops and removes the folder (unless `keep`). With
+    `standby_of` it is a streaming standby of another one, which must run.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class ThrowawayServer:
         settings: Mapping[str, str] | None = None,
         bin_directory: Path = EMBEDDED_BIN,
         keep: bool = False,
+        standby_of: "ThrowawayServer | None" = None,
     ) -> None:
         self._folder = folder or Path(tempfile.mkdtemp(prefix="pgattic-server-"))
         self._bin = bin_directory
         self._keep = keep
+        self._primary = standby_of
         self._settings = {**_FAST, **_LOGGING, **(settings or {})}
         self.data_directory = self._folder / "pgdata"
         self.log_directory = self.data_directory / "log"
@@ -109,7 +112,7 @@ class ThrowawayServer:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
     def _initialise(self) -> None:
-        self.data_directory.mkdir(parents=True, exist_ok=True)
+        self.data_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.geteuid() == 0:
             ensure_user_exists(_SYSTEM_USER)
             ensure_prefix_permissions(self.data_directory)
@@ -118,14 +121,23 @@ class ThrowawayServer:
                 ensure_folder_permissions(self._bin, 0o555)
                 ensure_folder_permissions(self._bin.parent / "lib", 0o444)
             shutil.chown(self.data_directory, _SYSTEM_USER, _SYSTEM_USER)
-        self._run(
-            "initdb",
-            f"--username={SUPERUSER}",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-        )
+        if self._primary:
+            self._run(
+                "pg_basebackup",
+                f"--dbname={self._primary.dsn()}",
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+            )
+        else:
+            self._run(
+                "initdb",
+                f"--username={SUPERUSER}",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            )
         lines = [f"{key} = '{value}'\n" for key, value in self._settings.items()]
         with (self.data_directory / "postgresql.conf").open("a") as configuration:
             configuration.writelines(lines)

@@ -26,7 +26,7 @@ def catalog_facts(snapshot: Snapshot, entry: AtticEntry) -> CatalogFacts:
     table = snapshot.relation(present.schema, present.parent or present.name)
     size_bytes = rows = definition = None
     match present.kind:
-        case Kind.TABLE if table:
+        case Kind.TABLE | Kind.MATVIEW if table:
             size_bytes, rows = table.total_bytes, table.estimated_rows
         case Kind.COLUMN:
             column = snapshot.column(present.schema, present.parent or "", present.name)

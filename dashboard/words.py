@@ -14,6 +14,10 @@ KIND_ICONS = {
     Kind.INDEX: ":material/sort:",
     Kind.CONSTRAINT: ":material/rule:",
     Kind.ENUM: ":material/list:",
+    Kind.ENUM_VALUE: ":material/label:",
+    Kind.VIEW: ":material/visibility:",
+    Kind.MATVIEW: ":material/table_view:",
+    Kind.SEQUENCE: ":material/tag:",
 }
 
 # What a source of evidence sees.

@@ -29,6 +29,9 @@ _LITERAL = re.compile(r"[eEnN]?'((?:[^']|'')*)'")
 _QUOTED = re.compile(r"[\"«„“”»]\s?(.+?)\s?[\"«»“”](?=\W|$)")
 _FUNCTION = re.compile(r'^PL/\w+\W(?:.*?\s)?([^\s("]+)\(|"([^"(]+)(?:\([^"]*\))?"')
 _LONGEST_NAME = 63
+_RELATIONS = frozenset({Kind.TABLE, Kind.INDEX, Kind.VIEW, Kind.MATVIEW, Kind.SEQUENCE})
+# Their own SQLSTATEs tell them.
+_ELSEWHERE = frozenset({*_RELATIONS, Kind.COLUMN, Kind.ENUM_VALUE}) - {Kind.INDEX}
 
 Path = tuple[str, ...]
 
@@ -108,7 +111,7 @@ _Found = tuple[Element, Operation, bool]
 def _missing_relations(failure: _Failure, world: World) -> Iterator[_Found]:
     refs = failure.references
     operations = {use.relation: use.operation for use in refs.relations}
-    entries = [e for e in world.attic if e.kind in (Kind.TABLE, Kind.INDEX)]
+    entries = [e for e in world.attic if e.kind in _RELATIONS]
     if failure.position:
         path, is_literal = name_at(failure.sql, failure.position)
         places = None if is_literal else relation_positions(failure.sql)
@@ -165,7 +168,7 @@ def _missing_objects(failure: _Failure, world: World) -> Iterator[_Found]:
     operation = Operation.DDL if refs.indexes else Operation.READ
     tables = _tables_meant({use.relation for use in refs.relations}, world)
     for element in world.attic:
-        if element.kind in (Kind.TABLE, Kind.COLUMN):
+        if element.kind in _ELSEWHERE:
             continue
         if element.kind is Kind.CONSTRAINT and tables and element.table not in tables:
             continue
@@ -176,9 +179,13 @@ def _missing_objects(failure: _Failure, world: World) -> Iterator[_Found]:
 
 def _bad_values(failure: _Failure, world: World) -> Iterator[_Found]:
     """A value that an enum refuses: the message says the type's present name, in every language."""
+    label = quoted_name(failure.text)
     for element, entry in world.attic.items():
         if element.kind is Kind.ENUM and entry.deprecated_name in failure.text:
             yield element, Operation.READ, False
+        # The type of the value may have got another name since.
+        elif element.kind is Kind.ENUM_VALUE and label == element.name:
+            yield element, Operation.READ, (element.parent or "") not in failure.text
 
 
 def _name(path: Path) -> Name:

@@ -6,7 +6,7 @@ import re
 from pglast.parser import ParseError, Token, scan
 
 # Every token of PostgreSQL's grammar that carries a value.
-_CONSTANTS = frozenset({"SCONST", "USCONST", "ICONST", "FCONST", "BCONST", "XCONST"})
+CONSTANTS = frozenset({"SCONST", "USCONST", "ICONST", "FCONST", "BCONST", "XCONST"})
 _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
 _MINUS = "ASCII_45"
 # After one of these a minus is a sign, so -5 and 5 are the same statement.
@@ -35,7 +35,7 @@ def normalise(sql: str) -> str | None:
         if end is not None and token.start > end + 1:
             parts.append(" ")
         end = token.end
-        if token.name in _CONSTANTS:
+        if token.name in CONSTANTS:
             parts.append(f"${next_number}")
             next_number += 1
         else:

@@ -66,10 +66,9 @@ def _relation_uses(use: RelationUse, world: World) -> Iterator[Use]:
     for table in tables:
         if table.element:
             yield Use(table.element, use.operation, ambiguous=ambiguous)
-            if use.is_whole:
-                for column in table.columns.values():
-                    yield Use(column, use.operation, implicit=True, ambiguous=ambiguous)
-        elif table.kind == "v" or (table.kind == "m" and use.operation is Operation.DDL):
+            for column in table.columns.values() if use.is_whole else ():
+                yield Use(column, use.operation, implicit=True, ambiguous=ambiguous)
+        if table.kind == "v" or (table.kind == "m" and use.operation is Operation.DDL):
             operation = Operation.READ if table.kind == "m" else use.operation
             for element in _behind(table, world):
                 yield Use(
@@ -87,7 +86,7 @@ def _relation_uses(use: RelationUse, world: World) -> Iterator[Use]:
 
 
 def _behind(view: Table, world: World) -> Iterator[Element]:
-    """The tables and columns that a view reads, through other views too."""
+    """The tables, views and columns that a view reads, through other views too."""
     seen = {(view.schema, view.name)}
     waiting = [view]
     while waiting:
@@ -97,7 +96,7 @@ def _behind(view: Table, world: World) -> Iterator[Element]:
                 yield table.element
                 if column:
                     yield column
-            elif table.kind == "v" and (table.schema, table.name) not in seen:
+            if table.kind == "v" and (table.schema, table.name) not in seen:
                 seen.add((table.schema, table.name))
                 waiting.append(table)
 

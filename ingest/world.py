@@ -6,17 +6,21 @@ Elements go by their former names for ever: whether a statement says `users_old`
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from catalog.elements import Element, Kind
-from catalog.snapshot import TABLE_KINDS, AtticEntry, Relation, Snapshot
+from catalog.snapshot import KINDS_OF_RELATIONS, TABLE_KINDS, AtticEntry, Relation, Snapshot
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table or view under the names of a moment; `element` is None for what is no table."""
+    """A table, view or sequence under the names of a moment; `element` is None for a foreign table.
+
+    A shim is a table too: the one that it keeps working, under the names that it shows.
+    """
 
     schema: str
     name: str
@@ -39,10 +43,19 @@ class World:
         self._entries = [(entry, in_attic_at(entry, moment)) for entry in snapshot.attic]
         self.tables: dict[str, list[Table]] = defaultdict(list)
         self._tables_by_oid: dict[int, Table] = {}
+        self._hidden = {
+            entry.object_oid: (entry.element.parent or "", is_in)
+            for entry, is_in in self._entries
+            if entry.is_in_attic and entry.shim_oid and entry.element.kind is Kind.COLUMN
+        }
+        shims = {entry.shim_oid for entry, _ in self._entries if entry.shim_oid}
         for relation in snapshot.relations:
             table = self._table(relation)
-            self.tables[table.name].append(table)
             self._tables_by_oid[relation.oid] = table
+            if relation.oid not in shims:
+                self.tables[table.name].append(table)
+        for shown in self._shown():
+            self.tables[shown.name].append(shown)
 
     @cached_property
     def attic(self) -> dict[Element, AtticEntry]:
@@ -83,6 +96,27 @@ class World:
             found[use.schema, use.relation].append((table, column))
         return found
 
+    def _shown(self) -> Iterator[Table]:
+        """What shims showed at the moment: tables by their former names, columns by theirs."""
+        columns: dict[int, dict[str, str]] = defaultdict(dict)
+        names: dict[int, tuple[str, str]] = {}
+        for entry, is_in in self._entries:
+            if not (is_in and entry.shim_oid):
+                continue
+            names[entry.object_oid] = (entry.element.schema, entry.element.parent or entry.element.name)
+            if entry.element.kind is Kind.COLUMN:
+                columns[entry.object_oid][entry.deprecated_name] = entry.element.name
+        for oid, (schema, name) in names.items():
+            behind = self._tables_by_oid.get(oid)
+            if behind is None:
+                continue
+            shown = {columns[oid].get(now, now): element for now, element in behind.columns.items()}
+            if (behind.schema, behind.name) == (schema, name):
+                # Back under its own name by the snapshot's time, which is all that is known of it.
+                behind.columns.update(shown)
+            else:
+                yield Table(schema, name, behind.kind, behind.element, shown)
+
     def _named(self, kind: Kind, present: list[tuple[int, Element]]) -> dict[str, list[Element]]:
         found = defaultdict(list)
         for oid, element in present:
@@ -90,9 +124,13 @@ class World:
             found[name].append(Element(kind, element.schema, former, element.parent))
         return found
 
-    def _names(self, kind: Kind, oid: int, present: str, column: bool = False) -> tuple[str, str]:
+    def _names(self, kind: Kind | None, oid: int, present: str, column: bool = False) -> tuple[str, str]:
         """The name at the moment, and the former name, of what has the name `present` in the snapshot."""
         name = former = present
+        if kind is Kind.TABLE and oid in self._hidden:
+            # Renamed only to make room for a shim: its own name is what the shim shows.
+            former = self._hidden[oid][0]
+            name = present if self._hidden[oid][1] else former
         for entry, is_in in self._entries:
             if entry.object_oid != oid or entry.element.kind is not kind:
                 continue
@@ -108,14 +146,15 @@ class World:
 
     def _table(self, relation: Relation) -> Table:
         is_table = relation.kind in TABLE_KINDS
-        name, former = self._names(Kind.TABLE, relation.oid, relation.name)
+        kind = KINDS_OF_RELATIONS[relation.kind]
+        name, former = self._names(kind, relation.oid, relation.name)
         columns: dict[str, Element] = {}
         for column in relation.columns if is_table else ():
             column_name, _ = self._names(Kind.COLUMN, relation.oid, column.name, column=True)
             element = self._column_element(relation, column.name)
             if element:
                 columns[column_name] = element
-        element = Element(Kind.TABLE, relation.schema, former) if is_table else None
+        element = Element(kind, relation.schema, former) if kind else None
         return Table(relation.schema, name, relation.kind, element, columns)
 
     def _column_element(self, relation: Relation, present: str) -> Element | None:

@@ -1,39 +1,153 @@
-"""Apply: rename every element of a plan and write the registry, in one transaction."""
+"""Apply: rename the elements of a plan and write the registry, in one transaction for each batch."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 from catalog.counters import read_counters
 from catalog.database import Database
-from catalog.errors import DatabaseError
+from catalog.errors import DatabaseError, LockTimeoutError
+from catalog.settings import PolicySettings
 from catalog.snapshot import read_snapshot
-from migrations import registry
-from migrations.plan import Plan, check_drift
+from migrations import audit, breaker, integrity, registry
+from migrations.audit import Event
+from migrations.checks.surroundings import read_standbys
+from migrations.errors import BreakerOpenError, PlanDriftedError, PlanError, RefusedError
+from migrations.plan import Plan
+from migrations.progress import remaining, require_unmoved
 from migrations.retry import retrying
+from migrations.steps import Step
+
+# What is said before anything was tried.
+_REFUSALS = (PlanError, PlanDriftedError, RefusedError)
 
 
-def apply(db: Database, plan: Plan, on_retry: Callable[[str], None] = lambda _: None) -> None:
-    """Put the plan's elements into the attic, all or none.
+@dataclass(frozen=True)
+class _Part:
+    """One batch of a plan, which is renamed in one transaction."""
 
-    Raises PlanDriftedError where the catalog changed since the plan, LockTimeoutError where the locks could
-    not be had in five attempts, StatementFailedError where the server refused. After any of them nothing is
-    renamed, and the failed attempt is in the registry.
+    plan: Plan
+    steps: tuple[Step, ...]
+    number: int
+    of: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.number == self.of
+
+    @property
+    def unfinished(self) -> str | None:
+        """What the registry says from this batch on until the next one: true whenever the process ends."""
+        return None if self.is_last else f"stopped after batch {self.number} of {self.of}"
+
+    @property
+    def positions(self) -> frozenset[int]:
+        """Where its steps stand in the plan."""
+        own = {step.element for step in self.steps}
+        return frozenset(n for n, step in enumerate(self.plan.steps, start=1) if step.element in own)
+
+    def detail(self, **more: Any) -> dict[str, Any]:
+        """What the audit trail says of it."""
+        return {"plan_hash": self.plan.hash, "batch": self.number, "batches": self.of, **more}
+
+
+def apply(
+    db: Database,
+    plan: Plan,
+    on_step: Callable[[str], None] = lambda _: None,
+    *,
+    policy: PolicySettings | None = None,
+) -> None:
+    """Put the plan's elements into the attic: all or none of each batch, and most plans are one batch.
+
+    A plan that stopped between batches goes on with what is missing. Raises PlanDriftedError where the
+    catalog changed since the plan, BreakerOpenError, LockTimeoutError where the locks could not be had in
+    some attempts, StatementFailedError where the server refused, IntegrityError where more than names
+    changed. After any of them nothing of the batch is renamed, and the registry and the audit trail say why.
     """
+    policy = policy or PolicySettings()
     registry.require(db)
+    breaker.require_closed(db)
+    batches = remaining(db, plan, read_snapshot(db)).batches()
+    for number, steps in enumerate(batches, start=1):
+        part = _Part(plan, steps, number, len(batches))
+        _apply_part(db, part, on_step, policy)
+        if not part.is_last:
+            on_step(f"batch {number} of {len(batches)}: {len(steps)} renamed")
+        _look_at_standbys(db, part, policy)
+
+
+def _apply_part(db: Database, part: _Part, on_step: Callable[[str], None], policy: PolicySettings) -> None:
+    plan = part.plan
+    elements = [str(step.element) for step in part.steps]
+    statements = [statement for step in part.steps for statement in step.up]
+    audit.record(db, Event.APPLY_INTENT, plan.id, part.detail(elements=elements, sql=statements))
     try:
-        for attempt in retrying(on_retry):
+        for attempt in retrying(on_step, db=db, oids={step.object_oid for step in part.steps}):
             with attempt:
-                _apply_once(db, plan)
-    except DatabaseError as error:
-        registry.record_failed(db, plan, str(error))
+                if attempt.retry_state.attempt_number > 1:
+                    # Somebody had time to change things.
+                    remaining(db, plan, read_snapshot(db))
+                _rename(db, part, statements)
+    except BaseException as error:
+        # On a connection that is gone nothing can be written: there the intent stays without an outcome.
+        with suppress(DatabaseError):
+            _record_failure(db, part, error, policy)
         raise
 
 
-def _apply_once(db: Database, plan: Plan) -> None:
-    snapshot = read_snapshot(db)
-    check_drift(plan, snapshot)
+def _rename(db: Database, part: _Part, statements: list[str]) -> None:
+    plan = part.plan
     counters = read_counters(db)
     with db.transaction():
-        registry.record_executed(db, plan)
+        # In this order everywhere, and before the first lock on a table of the user's.
+        registry.take_turn(db)
+        audit.reserve(db)
+        registry.record_executed(db, plan, unfinished=part.unfinished)
+        if part.is_last:
+            breaker.forget_lock_failures(db)
+        require_unmoved(db, plan, part.steps)
+        before = integrity.observe(db, part.steps)
+        detail = part.detail(outcome="done", elements=len(part.steps))
+        audit.record(db, Event.APPLY_OUTCOME, plan.id, detail)
         # One message for all: locks are held for one round trip, however many elements there are.
-        db.execute(";\n".join(statement for step in plan.steps for statement in step.up))
-        registry.record_deprecated(db, plan, snapshot, counters)
+        db.execute(";\n".join(statements))
+        comments = [element.comment for element in before]
+        registry.record_deprecated(db, plan, part.steps, comments, counters)
+        integrity.record(db, plan.id, part.steps, before)
+
+
+def _record_failure(db: Database, part: _Part, error: BaseException, policy: PolicySettings) -> None:
+    plan = part.plan
+    said = str(error) or f"interrupted ({type(error).__name__})"
+    # Once a batch is renamed, a check that fails is no longer a refusal.
+    is_refusal = isinstance(error, _REFUSALS) and part.number == 1
+    if not is_refusal and part.positions <= registry.progress_of(db, plan.id).positions:
+        # Interrupted after the server had committed: it is done, and the audit trail says so.
+        return
+    with db.transaction():
+        detail = part.detail(outcome="refused" if is_refusal else "failed", error=said)
+        audit.record(db, Event.APPLY_OUTCOME, plan.id, detail)
+        if is_refusal:
+            return
+        where = f"batch {part.number} of {part.of}: " if part.of > 1 else ""
+        registry.record_failed(db, plan, f"{where}{said}")
+        if isinstance(error, LockTimeoutError):
+            breaker.count_lock_failure(db, plan.id, policy)
+        elif isinstance(error, Exception):
+            breaker.trip(db, f"apply of {plan.id} failed: {said}")
+
+
+def _look_at_standbys(db: Database, part: _Part, policy: PolicySettings) -> None:
+    lag_seconds = max((standby.lag_seconds for standby in read_standbys(db)), default=0.0)
+    reason = breaker.too_far_behind(lag_seconds, policy)
+    if reason is None:
+        return
+    breaker.trip(db, f"after batch {part.number} of {part.of} of {part.plan.id}: {reason}")
+    if not part.is_last:
+        raise BreakerOpenError(
+            f"{part.unfinished}: {reason}; the circuit breaker is open",
+            where=part.plan.id,
+            todo="Apply the same plan again once it is reset, or roll the migration back",
+        )

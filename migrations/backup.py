@@ -12,13 +12,13 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from catalog.database import Database, identifier
-from catalog.elements import Kind
 from catalog.files import write_atomically
-from catalog.snapshot import Relation, Snapshot
+from catalog.snapshot import Snapshot
 from migrations.errors import BackupError
 from migrations.fingerprints import TableFingerprint, fingerprint, pin_output
 from migrations.plan import Plan
 from migrations.programs import program, run
+from migrations.review import tables_with_rows
 
 SCHEMA_FILE = "schema.dump"
 ROWS_FILE = "rows.dump"
@@ -55,7 +55,7 @@ def make_backup(
     """Dump what the plan touches into a new folder of `directory`; return the backup and that folder."""
     pg_dump = program("pg_dump", bin_directory, db.server_version)
     folder = _new_folder(directory, plan, now)
-    tables = _tables(plan, snapshot)
+    tables = tables_with_rows(plan.elements, snapshot)
     with db.transaction():
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         # Dumping and counting take as long as the tables are large.
@@ -82,8 +82,8 @@ def make_backup(
                 db.where,
             )
         fingerprints = tuple(fingerprint(db, table.oid, table.schema, table.name) for table in tables)
-    # Our own reads must be in the counters before the baseline is taken, or they would look like a use.
-    db.execute("SELECT pg_stat_force_next_flush()")
+        # Our own reads must be in the counters before the baseline is taken, or they would look like a use.
+        db.execute("SELECT pg_stat_force_next_flush()")
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     backup = Backup(
         id=folder.name,
@@ -119,16 +119,6 @@ def verify_files(backup: Backup, folder: Path) -> None:
 def tables_as_rows(backup: Backup) -> list[dict[str, object]]:
     """The fingerprints as the registry stores them."""
     return [asdict(table) for table in backup.tables]
-
-
-def _tables(plan: Plan, snapshot: Snapshot) -> list[Relation]:
-    """The tables whose rows belong to a plan: those renamed, and those that a column or constraint is of."""
-    named = {
-        (element.schema, element.parent or element.name)
-        for element in plan.elements
-        if element.kind in (Kind.TABLE, Kind.COLUMN, Kind.CONSTRAINT)
-    }
-    return [table for key in sorted(named) if (table := snapshot.relation(*key))]
 
 
 def _new_folder(directory: Path, plan: Plan, now: datetime) -> Path:

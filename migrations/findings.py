@@ -14,10 +14,14 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that one check found; `subject` is the element, or "database"."""
+    """One thing that one check found; `subject` is the element, or "database".
+
+    `overridden` is the reason for which somebody let a finding pass that would block.
+    """
 
     check: str
     severity: Severity
     subject: str
     message: str
     todo: str | None = None
+    overridden: str | None = None

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,15 +13,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from catalog.elements import Element, Kind
 from catalog.files import write_atomically
-from catalog.names import Reason, deprecated_name
+from catalog.names import Reason
 from catalog.snapshot import Snapshot
+from migrations import shims
+from migrations.batches import Batch, batches_of
+from migrations.dependents import with_dependents as add_dependents
+from migrations.draft import Order, in_order, steps_of
 from migrations.errors import PlanDriftedError, PlanError
 from migrations.findings import Finding
-from migrations.operations import operation_for
+from migrations.overrides import Override
+from migrations.review import Review
 from migrations.steps import Step
 
-# Parts of a table are renamed under the table's present name, so before the table itself.
-_ORDER = (Kind.CONSTRAINT, Kind.COLUMN, Kind.INDEX, Kind.ENUM, Kind.TABLE)
+# A batch takes at most this part of the locks that the server has room for.
+_SHARE_OF_LOCKS = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,9 @@ class Plan:
     """One migration before it is applied.
 
     `fingerprint` is of the catalog that it was made for, `hash` of the whole plan as reviewed; `findings` are
-    what the safety checks said when it was made (they run again when it is applied).
+    what the safety checks said when it was made (they run again when it is applied), `overrides` what
+    somebody answers for, `review` what else to know before it is approved; `locks_per_batch` is how many
+    locks one transaction may take.
     """
 
     format: Literal["pgattic-plan/1"]
@@ -42,12 +49,20 @@ class Plan:
     fingerprint: str
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    review: Review = field(default_factory=Review)
+    batch: Batch = Batch.ONE
+    locks_per_batch: int = 3200
     hash: str = ""
 
     @property
     def elements(self) -> tuple[Element, ...]:
         """The elements in the order of their renames."""
         return tuple(step.element for step in self.steps)
+
+    def batches(self) -> tuple[tuple[Step, ...], ...]:
+        """The steps of each transaction, in their order."""
+        return batches_of(self.steps, self.batch, self.locks_per_batch)
 
 
 def make_plan(
@@ -58,13 +73,25 @@ def make_plan(
     environment: str,
     role: str,
     now: datetime,
+    reasons: Mapping[Element, Reason] | None = None,
+    soft: bool = False,
+    with_dependents: bool = False,
+    batch: Batch = Batch.ONE,
 ) -> Plan:
-    """Plan the deprecation of elements; raise PlanError that says which one cannot be found, and why."""
-    wanted = sorted(set(elements), key=lambda element: (_ORDER.index(element.kind), element))
-    if not wanted:
+    """Plan the deprecation of elements; raise PlanError that says which one cannot be found, and why.
+
+    `reasons` are those of single elements that have another than the whole plan. With `soft` a view keeps
+    each former name working; `with_dependents` takes along the indexes, constraints and sequences of tables.
+    """
+    asked = list(elements)
+    if not asked:
         raise PlanError("no element to deprecate", todo="Name one, for example table:public.users_old")
-    for element in wanted:
-        _require(snapshot, element)
+    for element in asked:
+        require_known(snapshot, element)
+        _refuse_behind_shim(snapshot, element)
+    if soft:
+        _refuse_soft(snapshot, asked, with_dependents)
+    wanted = in_order(snapshot, add_dependents(snapshot, asked) if with_dependents else asked)
     digest = hashlib.sha256(f"{snapshot.database} {now.isoformat()} {wanted}".encode()).hexdigest()
     plan_id = f"m{now:%Y%m%d}-{digest[:6]}"
     plan = Plan(
@@ -76,7 +103,14 @@ def make_plan(
         created_at=now,
         created_by=role,
         fingerprint=snapshot.fingerprint(tuple(wanted)),
-        steps=_steps(snapshot, wanted, plan_id, reason, now),
+        steps=steps_of(
+            snapshot,
+            wanted,
+            Order(plan_id, {**dict.fromkeys(wanted, reason), **(reasons or {})}, soft, now),
+        ),
+        findings=tuple(shims.findings(snapshot, wanted)) if soft else (),
+        batch=batch,
+        locks_per_batch=max(1, int(snapshot.max_locks * _SHARE_OF_LOCKS)),
     )
     return sealed(plan)
 
@@ -127,7 +161,7 @@ def check_drift(plan: Plan, snapshot: Snapshot) -> None:
             f"made for database {plan.database}, connected to {snapshot.database}", where=plan.id
         )
     for element in plan.elements:
-        _require(snapshot, element)
+        require_known(snapshot, element)
     if plan.fingerprint != snapshot.fingerprint(plan.elements):
         raise PlanDriftedError(
             "the tables of its elements, or what refers to them, changed since the plan was made",
@@ -137,71 +171,71 @@ def check_drift(plan: Plan, snapshot: Snapshot) -> None:
 
 
 def as_script(plan: Plan, direction: Literal["up", "down"]) -> str:
-    """One direction of a plan as plain SQL, in one transaction."""
-    steps = plan.steps if direction == "up" else tuple(reversed(plan.steps))
-    title = "deprecate" if direction == "up" else "restore"
-    lines = [
-        f"-- pgattic {plan.id}: {title} {len(steps)} elements of {plan.database}",
-        "BEGIN;",
-        "SET LOCAL lock_timeout = '1s';",
-    ]
-    for step in steps:
-        lines.append(f"-- {step.element}, lock: {step.lock}")
-        lines.extend(f"{statement};" for statement in getattr(step, direction))
-    return "\n".join([*lines, "COMMIT;", ""])
+    """One direction of a plan as plain SQL, a transaction for each batch."""
+    batches = plan.batches()
+    title = "deprecate"
+    if direction == "down":
+        batches = tuple(tuple(reversed(batch)) for batch in reversed(batches))
+        title = "restore"
+    lines = [_remark(f"pgattic {plan.id}: {title} {len(plan.steps)} elements of {plan.database}")]
+    for batch in batches:
+        lines += ["BEGIN;", "SET LOCAL lock_timeout = '1s';"]
+        for step in batch:
+            lines.append(_remark(f"{step.element}, lock: {step.lock}"))
+            lines.extend(f"{statement};" for statement in getattr(step, direction))
+        lines.append("COMMIT;")
+    return "\n".join([*lines, ""])
 
 
-def _require(snapshot: Snapshot, element: Element) -> None:
+def _remark(text: str) -> str:
+    # A name may hold a line break, behind which the server would read on as SQL.
+    return "-- " + " ".join(text.splitlines())
+
+
+def require_known(snapshot: Snapshot, element: Element) -> None:
+    """Raise PlanError where there is no such element; say where it is, or what may be meant."""
     if snapshot.exists(element):
         return
+    name = snapshot.relation(element.schema, element.parent or element.name)
+    shim = snapshot.shims.get(name.oid) if name else None
     for entry in snapshot.attic:
         if entry.element == element and entry.is_in_attic:
             raise PlanError(
                 f"is already in the attic as {entry.deprecated_name} (migration {entry.migration_id})",
                 where=str(element),
             )
+    if shim:
+        raise PlanError(
+            f"{element.parent or element.name} is the view that keeps {shim.element} working",
+            where=str(element),
+            todo=f"Roll back {shim.migration_id} first, and plan both together",
+        )
     similar = get_close_matches(str(element), [str(known) for known in snapshot.elements()], n=1, cutoff=0.8)
     hint = f"Did you mean {similar[0]}?" if similar else "`pgattic scan` lists what could be deprecated"
     raise PlanError(f"does not exist in database {snapshot.database}", where=str(element), todo=hint)
 
 
-def _steps(
-    snapshot: Snapshot, elements: Sequence[Element], plan_id: str, reason: Reason, now: datetime
-) -> tuple[Step, ...]:
-    given: dict[tuple[Kind | str, str, str | None], set[str]] = {}
-    steps = []
-    for element in elements:
-        # Names given earlier in this plan are taken too, within the same namespace.
-        scope = given.setdefault(
-            (element.schema, "", element.parent if element.kind is Kind.COLUMN else None), set()
+def _refuse_soft(snapshot: Snapshot, elements: Sequence[Element], with_dependents: bool) -> None:
+    if with_dependents:
+        raise PlanError(
+            "no shim keeps the names of indexes, constraints and sequences working",
+            where="--soft with --with-dependents",
+            todo="Choose one of them",
         )
-        name = deprecated_name(element.name, now.date(), reason, snapshot.neighbours(element) | scope)
-        scope.add(name)
-        steps.append(_step(snapshot, element, name, plan_id, reason, now))
-    return tuple(steps)
+    shims.refuse(snapshot, elements)
 
 
-def _step(
-    snapshot: Snapshot, element: Element, name: str, plan_id: str, reason: Reason, now: datetime
-) -> Step:
-    operation = operation_for(element.kind)
-    place = operation.locate(snapshot, element)
-    assert place is not None, "the plan required the element to exist"
-    note = f"Deprecated {now:%Y-%m-%d} ({reason}), formerly {element.name}; pgattic migration {plan_id}"
-    former_comment = snapshot.comment(element)
-    renamed_back = replace(place, index=name) if place.index else place
-    return Step(
-        element=element,
-        deprecated_name=name,
-        object_oid=place.object_oid,
-        column_number=place.column_number,
-        lock=operation.LOCK,
-        up=(operation.rename(place, element.name, name), operation.comment(place, name, note)),
-        down=(
-            operation.rename(renamed_back, name, element.name),
-            operation.comment(place, element.name, former_comment),
-        ),
-    )
+def _refuse_behind_shim(snapshot: Snapshot, element: Element) -> None:
+    """A shim is no element, and a table behind one has to come back first."""
+    index = snapshot.index(element.schema, element.name) if element.kind is Kind.INDEX else None
+    table = snapshot.relation(element.schema, index.table if index else element.parent or element.name)
+    for entry in snapshot.shims.values():
+        if table and entry.element.kind is Kind.COLUMN and entry.object_oid == table.oid:
+            raise PlanError(
+                f"its table is behind a view that keeps {entry.element} working",
+                where=str(element),
+                todo=f"Roll back {entry.migration_id} first, and plan both together",
+            )
 
 
 def _content_hash(plan: Plan) -> str:

@@ -1,7 +1,7 @@
 """The registry: schema `pgattic` in the target database, which commits together with every rename."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -9,12 +9,14 @@ from typing import Any
 from catalog.counters import Baseline, CounterSample
 from catalog.database import Database, Json, load_sql
 from catalog.elements import Element, Kind
-from catalog.snapshot import Snapshot
-from migrations.errors import RegistryError
+from migrations.errors import RefusedError, RegistryError
 from migrations.plan import Plan, plan_as_json
+from migrations.steps import Shim, Step
 
 # Any constant does, as long as no other program of ours takes the same; this one spells "pgattic".
 _INSTALL_LOCK = 0x70676174746963
+# The turn: whoever changes the registry's history (apply, rollback, checkpoint) takes it first.
+_TURN_LOCK = _INSTALL_LOCK + 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class MigrationRow:
     failure: str | None
     elements: int
     in_attic: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a migration got: its state (None before its first apply), the plan's steps that were taken."""
+
+    state: str | None
+    positions: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,9 @@ class DeprecatedElement:
     object_oid: int
     column_number: int | None
     former_comment: str | None
+    integrity: dict[str, Any] | None = None
+    shim: Shim | None = None
+    shim_oid: int | None = None
 
 
 def scripts() -> list[tuple[int, str]]:
@@ -109,16 +122,49 @@ def _refuse_newer(present: int, db: Database) -> None:
         )
 
 
-def record_executed(db: Database, plan: Plan) -> None:
-    """Insert the migration as executed; call it in the transaction of the renames."""
-    db.execute(
-        # A plan that failed before may be tried again.
-        "INSERT INTO pgattic.migration (id, state, reason, plan, plan_hash, applied_at)"
-        " VALUES (%s, 'executed', %s, %s, %s, now())"
-        " ON CONFLICT (id) DO UPDATE SET state = 'executed', applied_at = now(), failure = NULL"
-        " WHERE migration.state = 'failed'",
-        [plan.id, plan.reason, Json(plan_as_json(plan)), plan.hash],
+def take_turn(db: Database) -> None:
+    """Wait until no other session changes the registry's history, for the rest of the transaction.
+
+    Take it before any other lock: moments drawn while holding it are in the order of the commits.
+    """
+    db.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN_LOCK])
+
+
+def record_executed(db: Database, plan: Plan, *, unfinished: str | None = None) -> None:
+    """Insert the migration as executed; call it first in the transaction of the renames.
+
+    Where more batches are to come, `unfinished` says so and the state is failed, as it is if none comes.
+    Raises RefusedError where somebody else applied the plan, or rolled it back, in the meantime.
+    """
+    take_turn(db)
+    state = "failed" if unfinished else "executed"
+    went_on = db.execute(
+        # A plan that failed before may be tried again. The time stays that of its first renames.
+        "UPDATE pgattic.migration SET state = %s, failure = %s, applied_at = coalesce(applied_at, now())"
+        " WHERE id = %s AND plan_hash = %s AND state = 'failed'",
+        [state, unfinished, plan.id, plan.hash],
     )
+    if not went_on and not db.execute(
+        "INSERT INTO pgattic.migration (id, state, reason, plan, plan_hash, applied_at, failure)"
+        " VALUES (%s, %s, %s, %s, %s, now(), %s) ON CONFLICT (id) DO NOTHING",
+        [plan.id, state, plan.reason, Json(plan_as_json(plan)), plan.hash, unfinished],
+    ):
+        raise RefusedError(
+            "was applied in the meantime; nothing was changed",
+            where=plan.id,
+            todo="`pgattic status` shows what became of it",
+        )
+
+
+def progress_of(db: Database, migration_id: str) -> Progress:
+    """How far a migration got."""
+    row = db.fetch_one(
+        "SELECT (SELECT state FROM pgattic.migration WHERE id = %(id)s) AS state,"
+        " ARRAY(SELECT position FROM pgattic.element WHERE migration_id = %(id)s) AS positions",
+        {"id": migration_id},
+    )
+    assert row is not None
+    return Progress(row["state"], frozenset(row["positions"]))
 
 
 def record_failed(db: Database, plan: Plan, failure: str) -> None:
@@ -131,11 +177,18 @@ def record_failed(db: Database, plan: Plan, failure: str) -> None:
     )
 
 
-def record_deprecated(db: Database, plan: Plan, snapshot: Snapshot, counters: CounterSample) -> None:
-    """Insert the plan's elements as deprecated; call it in the transaction of their renames.
+def record_deprecated(
+    db: Database,
+    plan: Plan,
+    steps: Sequence[Step],
+    former_comments: Sequence[str | None],
+    counters: CounterSample,
+) -> None:
+    """Insert the elements of some of a plan's steps; call it in the transaction of their renames.
 
-    `snapshot` and `counters` are from before it: they give the former comments and the baselines.
+    The comments, one for each step, and the counters are from before the renames.
     """
+    comments = dict(zip((step.element for step in steps), former_comments, strict=True))
     rows = [
         {
             "position": position,
@@ -146,22 +199,35 @@ def record_deprecated(db: Database, plan: Plan, snapshot: Snapshot, counters: Co
             "deprecated_name": step.deprecated_name,
             "oid": step.object_oid,
             "column_number": step.column_number,
-            "comment": snapshot.comment(step.element),
+            "comment": comments[step.element],
             "counters": _baseline(counters.baseline(step.object_oid)),
+            "shim": asdict(step.shim) if step.shim else None,
         }
         for position, step in enumerate(plan.steps, start=1)
+        if step.element in comments
     ]
     db.execute(load_sql("migrations", "record_deprecated"), {"migration_id": plan.id, "rows": Json(rows)})
 
 
 def in_attic(
-    db: Database, *, migration_id: str | None = None, element: Element | None = None
+    db: Database,
+    *,
+    migration_id: str | None = None,
+    element: Element | None = None,
+    after: int | None = None,
+    since: datetime | None = None,
+    lock: bool = False,
 ) -> list[DeprecatedElement]:
-    """Lock and return the rows of elements in the attic, in the order in which they must go back."""
+    """Return the elements in the attic, in the order in which they must go back; `lock` locks their rows.
+
+    `after` is the moment of a checkpoint.
+    """
     rows = db.fetch(
-        load_sql("migrations", "in_attic"),
+        load_sql("migrations", "in_attic") + ("FOR UPDATE" if lock else ""),
         {
             "migration_id": migration_id,
+            "after": after,
+            "since": since,
             "kind": element.kind if element else None,
             "schema": element.schema if element else None,
             "parent": element.parent if element else None,
@@ -171,6 +237,7 @@ def in_attic(
     return [
         DeprecatedElement(
             element=Element(Kind(row.pop("kind")), row.pop("schema"), row.pop("name"), row.pop("parent")),
+            shim=Shim(**shim) if (shim := row.pop("shim")) else None,
             **row,
         )
         for row in rows

@@ -3,17 +3,22 @@
 Elements are found by OID, so it does not matter whether their table was renamed in the meantime.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from catalog.database import Database, load_sql
-from catalog.elements import Element, Kind
-from catalog.errors import StatementFailedError
-from migrations import registry
+from catalog.database import Database
+from catalog.elements import Element
+from catalog.errors import DatabaseError, LockTimeoutError, StatementFailedError
+from catalog.settings import PolicySettings
+from migrations import audit, breaker, checkpoints, integrity, registry
+from migrations.audit import Event
 from migrations.errors import RollbackError
-from migrations.operations import operation_for
+from migrations.present import found_again, read_present
 from migrations.registry import DeprecatedElement
+from migrations.restoring import Restoration, restorations
 from migrations.retry import retrying
 from migrations.steps import Place
 
@@ -22,75 +27,155 @@ _NAME_TAKEN = frozenset({"42P07", "42701", "42710"})
 
 
 @dataclass(frozen=True)
-class Restoration:
-    """One element brought back, and the statements that did it."""
+class Scope:
+    """What to bring back: a migration, an element (of it), or everything since a checkpoint or time."""
 
-    item: DeprecatedElement
-    statements: tuple[str, ...]
+    migration_id: str | None = None
+    element: Element | None = None
+    checkpoint: str | None = None
+    since: datetime | None = None
+
+    def __str__(self) -> str:
+        if self.checkpoint:
+            return f"checkpoint {self.checkpoint}"
+        if self.since:
+            return f"since {self.since.isoformat()}"
+        return " ".join(str(part) for part in (self.migration_id, self.element) if part)
 
 
-def waiting(
-    db: Database, *, migration_id: str | None = None, element: Element | None = None
-) -> list[DeprecatedElement]:
+@dataclass(frozen=True)
+class RolledBack:
+    """What a rollback did; `locked_seconds` is the time from its first rename to the end of its commit."""
+
+    restored: tuple[Restoration, ...]
+    locked_seconds: float
+
+
+def waiting(db: Database, scope: Scope, *, lock: bool = False) -> list[DeprecatedElement]:
     """What a rollback would bring back, last rename first; raise RollbackError where there is nothing."""
-    registry.require(db)
-    items = registry.in_attic(db, migration_id=migration_id, element=element)
+    after = checkpoints.find(db, scope.checkpoint).moment if scope.checkpoint else None
+    items = registry.in_attic(
+        db,
+        migration_id=scope.migration_id,
+        element=scope.element,
+        after=after,
+        since=scope.since,
+        lock=lock,
+    )
+    if not items and scope.element:
+        items = _called_now(db, scope)
     if not items:
         raise RollbackError(
             "nothing in the attic",
-            where=str(element or migration_id),
+            where=str(scope),
             todo="`pgattic status` lists the migrations and their elements",
+        )
+    if scope.element and len(items) > 1:
+        raise RollbackError(
+            f"{len(items)} elements in the attic had that name",
+            where=str(scope.element),
+            todo="Say which migration: "
+            + " or ".join(f"{item.migration_id} (now {item.deprecated_name})" for item in items),
         )
     return items
 
 
+def preview(db: Database, scope: Scope) -> list[Restoration]:
+    """What a rollback would do now, with its exact SQL; changes nothing and locks nothing.
+
+    Raises RollbackError where it would refuse.
+    """
+    registry.require(db)
+    with db.transaction():
+        db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        items = found_again(db, waiting(db, scope))
+        return restorations(items, read_present(db, items), _staying(db, items))
+
+
 def rollback(
     db: Database,
+    scope: Scope | None = None,
     *,
     migration_id: str | None = None,
     element: Element | None = None,
+    despite_breaker: bool = False,
+    policy: PolicySettings | None = None,
     on_retry: Callable[[str], None] = lambda _: None,
-) -> list[Restoration]:
-    """Bring back a migration or one element, all or nothing; return what was done.
+) -> RolledBack:
+    """Bring back what a scope says (or one migration, or one element), all or nothing; return what was done.
 
-    Raises RollbackError where an element is gone, was renamed by somebody else, or its former name is taken.
+    Raises RollbackError that names everything in the way, BreakerOpenError unless `despite_breaker`,
+    IntegrityError where more than names changed. After any of them everything is as it was. `policy` says how
+    many times locks may not be had before the breaker opens.
     """
-    done: list[Restoration] = []
-    for attempt in retrying(on_retry):
-        with attempt, db.transaction():
-            items = waiting(db, migration_id=migration_id, element=element)
-            done = restorations(items, _places(db, items))
-            _run(db, done)
-            registry.record_restored(db, items)
+    scope = scope or Scope(migration_id=migration_id, element=element)
+    registry.require(db)
+    if not despite_breaker:
+        breaker.require_closed(db)
+    intended = preview(db, scope)
+    audit.record(
+        db,
+        Event.ROLLBACK_INTENT,
+        str(scope),
+        {
+            "elements": [str(one.item.element) for one in intended],
+            "sql": [statement for one in intended for statement in one.statements],
+            "despite_breaker": despite_breaker,
+        },
+    )
+    try:
+        for attempt in retrying(on_retry, db=db, oids={one.item.object_oid for one in intended}):
+            with attempt:
+                done = _roll_back(db, scope)
+    except BaseException as error:
+        # On a connection that is gone nothing can be written: there the intent stays without an outcome.
+        with suppress(DatabaseError):
+            _record_failure(db, scope, error, policy or PolicySettings())
+        raise
     return done
 
 
-def restorations(
-    items: Sequence[DeprecatedElement], places: Sequence["Place | RollbackError"]
-) -> list[Restoration]:
-    """The statements that bring elements back from their places, in the order given; pure.
+def _roll_back(db: Database, scope: Scope) -> RolledBack:
+    with db.transaction():
+        registry.take_turn(db)
+        audit.reserve(db)
+        items = found_again(db, waiting(db, scope, lock=True))
+        present = read_present(db, items)
+        done = restorations(items, present, _staying(db, items))
+        # All of the registry first: locks on the user's tables are held for one round trip and the commit.
+        registry.record_restored(db, items)
+        breaker.forget_lock_failures(db)
+        audit.record(
+            db,
+            Event.ROLLBACK_OUTCOME,
+            str(scope),
+            {
+                "outcome": "rolled back",
+                "elements": [str(one.item.element) for one in done],
+                "notes": {str(one.item.element): list(one.notes) for one in done if one.notes},
+            },
+        )
+        started = time.perf_counter()
+        _run(db, done)
+        integrity.require_same(items, [now.observation for now in present], integrity.observe(db, items))
+    return RolledBack(tuple(done), time.perf_counter() - started)
 
-    A table that comes back earlier in the same rollback is called by its former name from then on.
-    """
-    done = []
-    names: dict[int, str] = {}
-    for item, place in zip(items, places, strict=True):
-        if isinstance(place, RollbackError):
-            raise place
-        former = item.element.name
-        if item.element.kind is Kind.TABLE:
-            names[item.object_oid] = former
-        operation = operation_for(item.element.kind)
-        there = place.in_table(names.get(place.table_oid or 0, place.table))
-        rename = operation.rename(there, item.deprecated_name, former)
-        done.append(Restoration(item, (rename, operation.comment(there, former, item.former_comment))))
-    return done
+
+def _staying(db: Database, items: Sequence[DeprecatedElement]) -> list[DeprecatedElement]:
+    """Elements that stay in the attic, where any that comes back has a shim to share with them."""
+    if not any(item.shim_oid for item in items):
+        return []
+    back = {(item.migration_id, item.position) for item in items}
+    return [item for item in registry.in_attic(db) if (item.migration_id, item.position) not in back]
 
 
 def _run(db: Database, done: Sequence[Restoration]) -> None:
+    statements = [statement for one in done for statement in one.statements]
+    if not statements:
+        return
     try:
         # One message for all: locks are held for one round trip, however many elements there are.
-        db.execute(";\n".join(statement for one in done for statement in one.statements))
+        db.execute(";\n".join(statements))
     except StatementFailedError as error:
         if error.sqlstate in _NAME_TAKEN:
             raise RollbackError(
@@ -101,35 +186,28 @@ def _run(db: Database, done: Sequence[Restoration]) -> None:
         raise
 
 
-def _places(db: Database, items: Sequence[DeprecatedElement]) -> list[Place | RollbackError]:
-    rows = db.fetch(
-        load_sql("migrations", "places"),
-        {
-            "kinds": [item.element.kind.value for item in items],
-            "oids": [item.object_oid for item in items],
-            "column_numbers": [item.column_number for item in items],
-        },
-    )
-    found = {row["position"]: row for row in rows}
-    return [_place(item, found.get(position)) for position, item in enumerate(items, start=1)]
+def _record_failure(db: Database, scope: Scope, error: BaseException, policy: PolicySettings) -> None:
+    """Say in the audit trail why; what is more than a refusal or a lock not to be had opens the breaker."""
+    said = str(error) or f"interrupted ({type(error).__name__})"
+    outcome = "refused" if isinstance(error, RollbackError) else "failed"
+    with db.transaction():
+        audit.record(db, Event.ROLLBACK_OUTCOME, str(scope), {"outcome": outcome, "error": said})
+        if isinstance(error, LockTimeoutError):
+            breaker.count_lock_failure(db, f"rollback of {scope}", policy)
+        elif isinstance(error, Exception) and not isinstance(error, RollbackError):
+            breaker.trip(db, f"rollback of {scope} failed: {said}")
 
 
-def _place(item: DeprecatedElement, row: dict[str, Any] | None) -> Place | RollbackError:
-    if row is None:
-        return RollbackError(
-            "no longer exists: somebody removed it", where=f"{item.element} as {item.deprecated_name}"
-        )
-    if row["name"] != item.deprecated_name:
-        return RollbackError(
-            f"is called {row['name']} now, not {item.deprecated_name}: somebody renamed it",
-            where=str(item.element),
-            todo=f"Rename it to {item.deprecated_name} and try again",
-        )
-    return Place(
-        schema=row["schema"],
-        table=row["table"],
-        object_oid=item.object_oid,
-        column_number=item.column_number,
-        index=row["index"],
-        table_oid=row["table_oid"],
-    )
+def _called_now(db: Database, scope: Scope) -> list[DeprecatedElement]:
+    """Elements whose table or schema was renamed since, named by where they are now."""
+    items = registry.in_attic(db, migration_id=scope.migration_id)
+    return [
+        item
+        for item, now in zip(items, read_present(db, items), strict=True)
+        if now.place and _as_called_now(item, now.place) == scope.element
+    ]
+
+
+def _as_called_now(item: DeprecatedElement, place: Place) -> Element:
+    parent = place.table if item.element.parent else None
+    return replace(item.element, schema=place.schema, parent=parent)

@@ -1,24 +1,36 @@
 """The order of things: check, back up, prove, rename. Each step must succeed before the next begins."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog.database import Database
 from catalog.elements import Element
+from catalog.errors import PgatticError
 from catalog.names import Reason
 from catalog.settings import Settings
 from catalog.snapshot import read_snapshot
-from migrations import registry
+from migrations import approvals, audit, breaker, registry
 from migrations.apply import apply
+from migrations.audit import Event
 from migrations.backup import Backup, make_backup, tables_as_rows
+from migrations.batches import Batch
+from migrations.blockers import naming_blockers
 from migrations.checks import blocking, run_checks
-from migrations.checks.situation import observe
+from migrations.checks.backup import require_proof
+from migrations.checks.situation import Situation, observe
 from migrations.errors import RefusedError
 from migrations.findings import Finding
-from migrations.plan import Plan, check_drift, make_plan, sealed
+from migrations.inputs.entries import COMMAND_LINE
+from migrations.inputs.wishes import Wish
+from migrations.overrides import Override, apply_to, merged, used
+from migrations.plan import Plan, make_plan, sealed
+from migrations.progress import remaining
 from migrations.restore_proof import prove
+from migrations.review import review
+
+_SUBJECTS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -32,28 +44,67 @@ class Applied:
 
 
 def prepare(
-    db: Database, settings: Settings, elements: Iterable[Element], reason: Reason, now: datetime
+    db: Database,
+    settings: Settings,
+    wishes: Iterable[Element | Wish],
+    reason: Reason,
+    now: datetime,
+    *,
+    overrides: Sequence[Override] = (),
+    soft: bool = False,
+    with_dependents: bool = False,
+    batch: Batch = Batch.ONE,
 ) -> Plan:
-    """Make a plan with what the safety checks say of it today."""
-    snapshot = read_snapshot(db)
+    """Make a plan with what the safety checks say of it today, and what else is to be reviewed.
+
+    The findings of overridden checks are warnings in it, and the overrides hold when it is applied.
+    """
+    registry.require(db)
+    wished = [Wish(one, (COMMAND_LINE,)) if isinstance(one, Element) else one for one in wishes]
+    with naming_blockers(db):
+        snapshot = read_snapshot(db)
     plan = make_plan(
         snapshot,
-        elements,
+        [wish.element for wish in wished],
         reason=reason,
         environment=settings.database.environment,
         role=str(db.fetch_value("SELECT current_user")),
         now=now,
+        reasons={wish.element: wish.reason for wish in wished if wish.reason},
+        soft=soft,
+        with_dependents=with_dependents,
+        batch=batch,
     )
-    findings = run_checks(observe(db, settings, snapshot, plan.elements, now))
-    return sealed(replace(plan, findings=findings))
+    situation = observe(db, settings, snapshot, plan.elements, now)
+    findings = apply_to((*plan.findings, *run_checks(situation)), overrides)
+    reviewed = review(
+        plan.steps, wished, reason, situation.dependants, snapshot, situation.counters, settings.policy
+    )
+    plan = sealed(replace(plan, findings=findings, overrides=tuple(overrides), review=reviewed))
+    if not situation.server.is_standby:
+        detail = {"elements": [str(element) for element in plan.elements], "reason": reason.value}
+        audit.record(db, Event.PLAN, plan.id, {"plan_hash": plan.hash, **detail, **_said(findings)})
+        audit.seal_now(db, settings)
+    return plan
 
 
-def check(db: Database, settings: Settings, plan: Plan, now: datetime) -> tuple[Finding, ...]:
-    """Run the safety checks again, on the database as it is now; raise PlanDriftedError where it changed."""
+def check(
+    db: Database, settings: Settings, plan: Plan, now: datetime, *, overrides: Sequence[Override] = ()
+) -> tuple[Finding, ...]:
+    """Run the safety checks again, on the database as it is now; raise PlanDriftedError where it changed.
+
+    The plan's own overrides hold, and those given now.
+    """
     registry.require(db)
-    snapshot = read_snapshot(db)
-    check_drift(plan, snapshot)
-    return run_checks(observe(db, settings, snapshot, plan.elements, now))
+    with naming_blockers(db):
+        snapshot = read_snapshot(db)
+    rest = remaining(db, plan, snapshot)
+    situation = observe(db, settings, snapshot, rest.elements, now)
+    findings = apply_to(run_checks(situation), merged(plan.overrides, overrides))
+    if not situation.server.is_standby:
+        _open_on_burst(db, situation)
+        audit.record(db, Event.CHECK, plan.id, {"plan_hash": plan.hash, **_said(findings)})
+    return findings
 
 
 def carry_out(
@@ -63,15 +114,38 @@ def carry_out(
     now: datetime,
     *,
     on_step: Callable[[str], None],
+    overrides: Sequence[Override] = (),
 ) -> Applied:
     """Check, back up, prove the backup by restoring it, rename. Raises on the first step that fails.
 
-    `on_step` is told in one line what was done, and why something is tried again.
+    `on_step` is told in one line what was done, and why something is tried again. A plan that stopped between
+    its batches goes on with what is missing.
     """
-    findings = check(db, settings, plan, now)
+    registry.require(db)
+    with audit.sealing(db, settings):
+        breaker.require_closed(db)
+        audit.note_configuration(db, settings)
+        return _carry_out(db, settings, plan, now, on_step, overrides)
+
+
+def _carry_out(
+    db: Database,
+    settings: Settings,
+    plan: Plan,
+    now: datetime,
+    on_step: Callable[[str], None],
+    overrides: Sequence[Override],
+) -> Applied:
+    findings = check(db, settings, plan, now, overrides=overrides)
     refuse_blocked(plan, findings)
-    backup, folder = _backed_up(db, settings, plan, now, on_step)
-    apply(db, plan, on_step)
+    approvals.require(db, plan, settings, overrides, now)
+    for name, reason in used(findings).items():
+        audit.record(db, Event.OVERRIDE, plan.id, {"check": name, "reason": reason, "plan_hash": plan.hash})
+    rest = remaining(db, plan, read_snapshot(db))
+    backup, folder = _backed_up(db, settings, rest, now, on_step)
+    # The clock of now, as a backup of large tables can take longer than it may be old.
+    require_proof(db, plan, settings.policy, datetime.now(UTC))
+    apply(db, plan, on_step, policy=settings.policy)
     return Applied(plan, findings, backup, folder)
 
 
@@ -80,19 +154,45 @@ def refuse_blocked(plan: Plan, findings: tuple[Finding, ...]) -> None:
     blocks = blocking(findings)
     if blocks:
         subjects = sorted({finding.subject for finding in blocks})
+        more = f" and {len(subjects) - _SUBJECTS_NAMED:,} more" if len(subjects) > _SUBJECTS_NAMED else ""
         raise RefusedError(
-            f"safety checks block {', '.join(subjects)}; nothing was changed",
+            f"safety checks block {', '.join(subjects[:_SUBJECTS_NAMED])}{more}; nothing was changed",
             where=plan.id,
-            todo="Make the plan again without them, or remove what blocks",
+            todo="Make the plan again without them, remove what blocks, or answer for it with --override",
         )
 
 
 def _backed_up(
     db: Database, settings: Settings, plan: Plan, now: datetime, on_step: Callable[[str], None]
 ) -> tuple[Backup, Path]:
+    try:
+        backup, folder = _proved(db, settings, plan, now, on_step)
+    except PgatticError as error:
+        audit.record(db, Event.BACKUP, plan.id, {"outcome": "failed", "error": str(error)})
+        raise
+    row = registry.BackupRow(
+        id=backup.id,
+        migration_id=plan.id,
+        directory=str(folder),
+        made_at=backup.made_at,
+        proved_at=now,
+        tables=tables_as_rows(backup),
+        total_bytes=backup.total_bytes,
+    )
+    with db.transaction():
+        registry.record_backup(db, row)
+        rows = {f"{table.schema}.{table.name}": table.rows for table in backup.tables}
+        detail = {"backup": backup.id, "directory": str(folder), "rows": rows, "files": backup.files}
+        audit.record(db, Event.BACKUP, plan.id, {"outcome": "proved by a restore", **detail})
+    return backup, folder
+
+
+def _proved(
+    db: Database, settings: Settings, plan: Plan, now: datetime, on_step: Callable[[str], None]
+) -> tuple[Backup, Path]:
     backup, folder = make_backup(
         db,
-        settings.database.dsn,
+        settings.backup.dsn or settings.database.dsn,
         plan,
         read_snapshot(db),
         settings.backup.directory,
@@ -103,16 +203,19 @@ def _backed_up(
     on_step(f"backup: rows of {len(backup.tables)} tables ({rows:,}) and the whole schema, in {folder.name}")
     prove(backup, folder, settings.backup.bin_directory)
     on_step("restore proof: restored into a server of its own, every row came back the same")
-    registry.record_backup(
-        db,
-        registry.BackupRow(
-            id=backup.id,
-            migration_id=plan.id,
-            directory=str(folder),
-            made_at=backup.made_at,
-            proved_at=now,
-            tables=tables_as_rows(backup),
-            total_bytes=backup.total_bytes,
-        ),
-    )
     return backup, folder
+
+
+def _open_on_burst(db: Database, situation: Situation) -> None:
+    """Too many errors on former names open the breaker once a change is tried, not when one is planned."""
+    reason = breaker.burst(situation.recent_errors, situation.policy)
+    if reason and not situation.breaker.is_open:
+        breaker.trip(db, reason)
+
+
+def _said(findings: Sequence[Finding]) -> dict[str, object]:
+    """Findings as the audit trail keeps them."""
+    return {
+        "verdict": "refused" if blocking(tuple(findings)) else "passed",
+        "findings": [f"{one.severity.value} {one.check} {one.subject}: {one.message}" for one in findings],
+    }

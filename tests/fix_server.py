@@ -53,16 +53,17 @@ class FreshDatabase:
 @pytest.fixture
 def database(server: ThrowawayServer) -> Iterator[FreshDatabase]:
     """A fresh database on each supported server in turn."""
-    yield from _fresh_database(server)
+    yield from fresh_database(server)
 
 
 @pytest.fixture
 def database18(server18: ThrowawayServer) -> Iterator[FreshDatabase]:
     """A fresh database on PostgreSQL 18 only; for behaviour that does not depend on the server."""
-    yield from _fresh_database(server18)
+    yield from fresh_database(server18)
 
 
-def _fresh_database(server: ThrowawayServer) -> Iterator[FreshDatabase]:
+def fresh_database(server: ThrowawayServer) -> Iterator[FreshDatabase]:
+    """A fresh database as a generator, for fixtures of a wider scope."""
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
     with Database.connect(server.dsn()) as admin:
         admin.execute(f"CREATE DATABASE {identifier(name)}")

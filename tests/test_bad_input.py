@@ -165,3 +165,66 @@ def test_a_password_never_gets_into_the_file(run: CommandLine, dsn: str) -> None
     is_one_line_error(ended, 2, "holds a password", "~/.pgpass")
     assert "hunter2" not in ended.err
     assert not run.config.exists()
+
+
+def test_a_pattern_that_matches_nothing(run: CommandLine, shop: FreshDatabase, tmp_path: Path) -> None:
+    is_one_line_error(
+        run("plan", "table:public.users_old", "table:public.*_gone"),
+        2,
+        "argument 2: table:public.*_gone",
+        "matches no table",
+    )
+    assert not (tmp_path / "plan.json").exists()
+
+
+def test_one_bad_entry_of_a_list_refuses_all_of_it(
+    run: CommandLine, shop: FreshDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text("- table:public.users_old\n- element: table:public.users_old\n  reason: bored\n")
+    is_one_line_error(
+        run("plan", "--list", str(path)), 2, str(path), "item 2, key reason (line 3)", "'bored'"
+    )
+    assert not (tmp_path / "plan.json").exists()
+
+
+def test_many_bad_entries_are_told_line_by_line(
+    run: CommandLine, shop: FreshDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.json"
+    path.write_text('{"version": 1, "analyser": "a", "elements": [1, {"element": "x"}]}')
+    ended = run("plan", "--report", str(path))
+    assert ended.code == 2
+    first, *details = ended.err.splitlines()
+    assert first == f"error: {path}: 3 things are wrong and no entry was taken:"
+    assert all(line.startswith(f"  - {path}, key elements, item ") for line in details)
+    assert len(details) == 3
+
+
+@pytest.mark.parametrize("option", ["--list", "--report"])
+def test_a_list_or_report_that_is_not_there(run: CommandLine, shop: FreshDatabase, option: str) -> None:
+    is_one_line_error(run("plan", option, "absent.json"), 2, "absent.json: cannot be read: no such file")
+
+
+@pytest.mark.parametrize("command", [("plan", "table:public.users_old"), ("apply", "plan.json", "--yes")])
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("dependants", "a check and a reason are wanted"),
+        ("dependants=", "a check and a reason are wanted"),
+        ("drift=I know", "check drift: cannot be overridden. Make the plan again"),
+        ("breaker=I know", "pgattic breaker reset"),
+    ],
+)
+def test_an_override_that_is_none(
+    run: CommandLine, shop: FreshDatabase, command: tuple[str, ...], override: str, said: str
+) -> None:
+    is_one_line_error(run(*command, "--override", override), 2, said)
+
+
+def test_what_cannot_be_approved(run: CommandLine, shop: FreshDatabase, tmp_path: Path) -> None:
+    is_one_line_error(run("approve", str(run.config)), 2, "not a plan")
+    assert run("plan", "table:public.users_old").code == 0
+    plan = tmp_path / "plan.json"
+    plan.write_text(plan.read_text().replace("users_old_deprecated", "mine_deprecated"))
+    is_one_line_error(run("approve", "plan.json"), 1, "the file was changed")

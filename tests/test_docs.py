@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 import pgattic
+from catalog.elements import Kind
 from catalog.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -22,6 +23,15 @@ def test_every_command_has_a_page_that_is_listed(name: str) -> None:
 
 def test_every_page_is_of_a_command() -> None:
     assert sorted(page.stem for page in (DOCS / "commands").glob("*.md")) == COMMANDS
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_a_page_that_is_listed(kind: Kind) -> None:
+    page = (DOCS / "operations" / f"{kind}.md").read_text()
+    assert f"`{kind}:{kind.form}`" in page
+    assert "**Lock.**" in page
+    assert "> **Warning" in page
+    assert f"operations/{kind}.md" in (DOCS / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

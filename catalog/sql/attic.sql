@@ -10,6 +10,8 @@ SELECT e.kind,
        e.counters AS baseline,
        e.deprecated_at,
        e.restored_at,
+       -- A registry of the first version has no shims.
+       (to_jsonb(e) ->> 'shim_oid')::bigint AS shim_oid,
        (SELECT max(b.proved_at) FROM pgattic.backup b WHERE b.migration_id = e.migration_id) AS backup_proved_at
 FROM pgattic.element e
 JOIN pgattic.migration m ON m.id = e.migration_id

@@ -13,8 +13,7 @@ SELECT i.indexrelid::bigint AS oid,
        i.indisreplident AS is_replica_identity,
        i.indexprs IS NOT NULL AS has_expressions,
        c.relispartition AS is_partition,
-       (SELECT k.conname FROM pg_constraint k
-        WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x') LIMIT 1) AS constraint,
+       k.conname AS constraint,
        pg_relation_size(i.indexrelid)::bigint AS bytes,
        obj_description(i.indexrelid, 'pg_class') AS comment,
        -- The definition without the index's own name, so that two equal indexes have equal texts.
@@ -23,6 +22,8 @@ FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_class t ON t.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
+-- Joined, as there is no index to look it up by: foreign keys name the index of their target too.
+LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgattic')
   AND n.nspname !~ '^pg_(toast|temp)'
 ORDER BY 2, 3

@@ -64,7 +64,22 @@ SELECT DISTINCT
        tn.nspname AS used_schema,
        coalesce(tc.relname, tt.typname) AS used_name,
        CASE WHEN tt.oid IS NOT NULL THEN 'enum' ELSE 'relation' END AS used_kind,
-       ta.attname AS used_column
+       ta.attname AS used_column,
+       -- A constant of an enum type shows its label in the text alone: PostgreSQL keeps no dependency on a label.
+       CASE WHEN tt.oid IS NULL THEN NULL
+            WHEN s.classid = 'pg_rewrite'::regclass THEN pg_get_ruledef(s.objid)
+            WHEN s.classid = 'pg_policy'::regclass
+                THEN (SELECT concat(pg_get_expr(p.polqual, p.polrelid), ' ', pg_get_expr(p.polwithcheck, p.polrelid))
+                      FROM pg_policy p WHERE p.oid = s.objid)
+            WHEN s.classid = 'pg_attrdef'::regclass
+                THEN (SELECT pg_get_expr(v.adbin, v.adrelid) FROM pg_attrdef v WHERE v.oid = s.objid)
+            WHEN s.classid = 'pg_proc'::regclass THEN pg_get_function_sqlbody(s.objid)
+            WHEN s.classid = 'pg_trigger'::regclass THEN pg_get_triggerdef(s.objid)
+            WHEN s.classid = 'pg_constraint'::regclass THEN pg_get_constraintdef(s.objid)
+            WHEN s.kind = 'index' THEN pg_get_indexdef(s.objid)
+            WHEN s.kind = 'partition' THEN (SELECT pg_get_expr(b.relpartbound, b.oid) FROM pg_class b WHERE b.oid = s.objid)
+            WHEN s.kind = 'domain' THEN (SELECT y.typdefault FROM pg_type y WHERE y.oid = s.objid)
+       END AS definition
 FROM referrer s
 JOIN pg_depend d ON d.classid = s.classid AND d.objid = s.objid
 LEFT JOIN pg_class tc ON d.refclassid = 'pg_class'::regclass AND tc.oid = d.refobjid

@@ -7,16 +7,28 @@ from migrations.findings import Finding, Severity
 
 
 def check(situation: Situation) -> Iterator[Finding]:
-    """Say for which part of the window statements were logged and read."""
-    covered = situation.coverage
-    if covered.fraction >= situation.policy.coverage_wanted:
+    """Say for which part of the window statements were logged and read; too little blocks by policy."""
+    covered, policy = situation.coverage, situation.policy
+    if covered.fraction >= max(policy.coverage_wanted, policy.coverage_required):
         return
     window = covered.end - covered.start
+    said = (
+        f"statements were logged and read for {covered.fraction:.1%} of the last {window.days} days:"
+        " a rarer use would not have been seen"
+    )
+    if covered.fraction < policy.coverage_required:
+        yield Finding(
+            "coverage",
+            Severity.BLOCK,
+            "database",
+            f"{said}; the policy requires {policy.coverage_required:.1%}",
+            "Let `pgattic ingest` read the logs for longer, or lower policy.coverage_required",
+        )
+        return
     yield Finding(
         "coverage",
         Severity.WARN,
         "database",
-        f"statements were logged and read for {covered.fraction:.1%} of the last {window.days} days:"
-        " a rarer use would not have been seen",
+        said,
         "The rename will show it as an error; be ready to roll back",
     )

@@ -1,33 +1,47 @@
-"""The situation: everything that the safety checks look at, as values gathered at one moment."""
+"""The situation: everything that the safety checks look at, as values gathered at one moment.
+
+However many elements a plan has, it takes the same number of queries.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from analytics.coverage import Coverage, coverage
 from analytics.store import Evidence
-from analytics.usage import HourlyUse, hourly_detail
+from analytics.usage import ElementUsage, HourlyUse, hourly_detail, usage_by_element
+from catalog.closure import Dependant, dependants
 from catalog.counters import CounterSample, read_counters
 from catalog.database import Database, load_sql
-from catalog.elements import Element
-from catalog.settings import PolicySettings, Settings
-from catalog.snapshot import Snapshot
+from catalog.elements import Element, Kind
+from catalog.settings import BackupSettings, PolicySettings, Settings
+from catalog.snapshot import Relation, Snapshot
 from ingest.schemas import Source
-from migrations import registry
+from migrations import breaker, registry, row_proof
 from migrations.backup import SCANS_PER_BACKUP
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A session that holds a lock on a relation; `seconds` is the age of its transaction."""
-
-    oid: int
-    pid: int
-    application: str
-    role: str
-    state: str
-    seconds: float
+from migrations.blockers import Blocker, lock_holders
+from migrations.breaker import BreakerState, RecentErrors
+from migrations.checks.ages import Age, ages
+from migrations.checks.surroundings import (
+    ForeignTable,
+    Published,
+    SearchPath,
+    Server,
+    Slot,
+    Standby,
+    Subscribed,
+    read_foreign_tables,
+    read_published,
+    read_search_paths,
+    read_server,
+    read_slots,
+    read_standbys,
+    read_subscribed,
+)
+from migrations.operations import operation_for
+from migrations.steps import Place
 
 
 @dataclass(frozen=True)
@@ -38,16 +52,51 @@ class Situation:
     snapshot: Snapshot
     counters: CounterSample
     uses: Mapping[Element, HourlyUse]
+    tracked_uses: Mapping[Element, ElementUsage]
     coverage: Coverage
-    is_standby: bool
-    role: str
+    server: Server
+    is_pooled: bool
     unowned: frozenset[int]
-    publications: Mapping[tuple[str, str], tuple[str, ...]]
-    holders: tuple[Holder, ...]
+    published: Mapping[tuple[str, str], Published]
+    subscribed: Mapping[int, Subscribed]
+    slots: tuple[Slot, ...]
+    standbys: tuple[Standby, ...]
+    foreign_tables: tuple[ForeignTable, ...]
+    search_paths: tuple[SearchPath, ...]
+    sessions: tuple[Blocker, ...]
+    ages: Mapping[Element, Age]
     own_scans: Mapping[int, int]
+    breaker: BreakerState
+    recent_errors: RecentErrors
     environment: str
     policy: PolicySettings
+    backup: BackupSettings
     now: datetime
+
+    @cached_property
+    def dependants(self) -> Mapping[Element, tuple[Dependant, ...]]:
+        """What refers to each element."""
+        return {element: dependants(self.snapshot, element) for element in self.elements}
+
+    @cached_property
+    def places(self) -> Mapping[Element, Place]:
+        """Where each element is; one that is gone is left out."""
+        found = {e: operation_for(e.kind).locate(self.snapshot, e) for e in self.elements}
+        return {element: place for element, place in found.items() if place}
+
+    @cached_property
+    def planned(self) -> frozenset[str]:
+        """The elements as people write them."""
+        return frozenset(str(element) for element in self.elements)
+
+    def relation_of(self, element: Element) -> Relation | None:
+        """The relation that an element is, or is a part of; an enum type has none."""
+        if element.kind in (Kind.ENUM, Kind.ENUM_VALUE):
+            return None
+        if element.kind is Kind.INDEX:
+            index = self.snapshot.index(element.schema, element.name)
+            return self.snapshot.relation(index.schema, index.table) if index else None
+        return self.snapshot.relation(element.schema, element.parent or element.name)
 
 
 def observe(
@@ -55,33 +104,44 @@ def observe(
 ) -> Situation:
     """Gather the situation from the database and the evidence tables."""
     since = now - timedelta(days=max(settings.policy.quiet_days, settings.policy.observed_days))
+    last = breaker.state(db)
     with Evidence.open(settings.data.directory) as evidence:
         uses = hourly_detail(evidence, since)
+        tracked = {usage.element: usage for usage in usage_by_element(evidence, since)}
         log_coverage = coverage(evidence, Source.LOG, since, now)
+        errors = breaker.recent_errors(evidence, snapshot, now, settings.policy, last)
     counters = read_counters(db)
+    server = read_server(db)
     return Situation(
         elements=elements,
         snapshot=snapshot,
         counters=counters,
         uses=uses,
+        tracked_uses=tracked,
         coverage=log_coverage,
-        is_standby=bool(db.fetch_value("SELECT pg_is_in_recovery()")),
-        role=str(db.fetch_value("SELECT current_user")),
+        server=server,
+        is_pooled=db.is_pooled,
         unowned=frozenset(row["oid"] for row in db.fetch(load_sql("migrations", "unowned"))),
-        publications={
-            (row["schema"], row["name"]): tuple(row["publications"])
-            for row in db.fetch(load_sql("migrations", "publications"))
-        },
-        holders=tuple(Holder(**row) for row in db.fetch(load_sql("migrations", "holders"))),
+        published=read_published(db),
+        subscribed=read_subscribed(db),
+        slots=read_slots(db),
+        standbys=read_standbys(db),
+        foreign_tables=read_foreign_tables(db),
+        search_paths=read_search_paths(db, server),
+        sessions=lock_holders(db),
+        ages=ages(db, server, snapshot, elements),
         own_scans=_own_scans(db, counters),
+        breaker=last,
+        recent_errors=errors,
         environment=settings.database.environment,
         policy=settings.policy,
+        backup=settings.backup,
         now=now,
     )
 
 
 def _own_scans(db: Database, counters: CounterSample) -> dict[int, int]:
-    """How many of the counted scans of each table, by OID, were pgattic's own backups.
+    """How many of the counted scans of each table, by OID, were pgattic's own.
 
     Only backups since the server's start count: a crash may have forgotten earlier scans, and subtracting
     those would hide somebody's use.
@@ -91,4 +151,5 @@ def _own_scans(db: Database, counters: CounterSample) -> dict[int, int]:
     for backup in registry.backups_of(db):
         if backup.made_at > since:
             scans.update({table["oid"]: SCANS_PER_BACKUP for table in backup.tables})
+    scans.update(row_proof.own_scans(db, since))
     return dict(scans)

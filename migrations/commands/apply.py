@@ -10,10 +10,14 @@ from rich.markup import escape
 
 from catalog.settings import Settings
 from catalog.terminal import JsonOption, console, invocation, many, print_json
-from migrations import show, workflow
+from migrations import approvals, show, workflow
+from migrations.approvals import Approval
 from migrations.commands.asking import YesOption, ask
 from migrations.errors import RefusedError
+from migrations.overrides import parse_all
 from migrations.plan import Plan, load_plan
+
+_DIGITS = 8
 
 
 def apply(
@@ -23,6 +27,10 @@ def apply(
     confirm: Annotated[
         str | None, typer.Option(help="In production: the first 8 digits of the plan's hash.")
     ] = None,
+    database: Annotated[str | None, typer.Option(help="In production: the name of the database.")] = None,
+    override: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK=REASON", help="Answer for a check that blocks.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check again, back up, prove the backup by restoring it, then rename: all elements or none.
@@ -30,13 +38,15 @@ def apply(
     Example: pgattic apply plan.json
     """
     settings = invocation(ctx).settings
+    answered = parse_all(override or [])
     loaded = load_plan(plan_file)
     with invocation(ctx).connect() as db:
-        findings = workflow.check(db, settings, loaded, datetime.now(UTC))
+        findings = workflow.check(db, settings, loaded, datetime.now(UTC), overrides=answered)
         if not as_json:
-            show.print_findings(findings)
+            show.print_findings(findings, plan_file)
         workflow.refuse_blocked(loaded, findings)
-        _confirm_apply(loaded, settings, yes=yes, confirm=confirm)
+        approved = approvals.require(db, loaded, settings, answered, datetime.now(UTC))
+        _confirm(loaded, settings, yes=yes, confirm=confirm, database=database, approved=approved)
         done = workflow.carry_out(
             db,
             settings,
@@ -44,10 +54,18 @@ def apply(
             datetime.now(UTC),
             on_step=(lambda _: None)
             if as_json
-            else (lambda line: console.print(f"  [green]✓[/] {escape(line)}")),
+            else (lambda line: console.print(f"  [green]✓[/] {escape(line)}", soft_wrap=True)),
+            overrides=answered,
         )
     if as_json:
-        print_json({"migration": loaded.id, "elements": loaded.elements, "backup": done.backup_folder})
+        print_json(
+            {
+                "migration": loaded.id,
+                "elements": loaded.elements,
+                "backup": done.backup_folder,
+                "approved_by": [one.approved_by for one in approved],
+            }
+        )
         return
     console.print(
         f"  [green]✓[/] renamed {many(len(loaded.steps), 'element')} in one transaction: [bold]{loaded.id}[/]"
@@ -55,16 +73,40 @@ def apply(
     console.print(f"Back again with `pgattic rollback {loaded.id}`, or one with `--element`")
 
 
-def _confirm_apply(plan: Plan, settings: Settings, *, yes: bool, confirm: str | None) -> None:
-    if settings.database.environment == "production":
-        given = confirm
-        if given is None and sys.stdin.isatty():
-            given = typer.prompt(f"Production. Type the first 8 digits of the plan's hash ({plan.id})")
-        if given is None or len(given) < 8 or not plan.hash.startswith(given):
-            raise RefusedError(
-                "production needs --confirm with the first 8 digits of the plan's hash; nothing was changed",
-                where=plan.id,
-                todo="`pgattic plan` prints the hash; review the plan before you repeat it",
-            )
-    elif not yes:
-        ask(f"Rename {many(len(plan.steps), 'element')} of {plan.database}?")
+def _confirm(
+    plan: Plan,
+    settings: Settings,
+    *,
+    yes: bool,
+    confirm: str | None,
+    database: str | None,
+    approved: tuple[Approval, ...],
+) -> None:
+    if not approvals.is_production(plan, settings):
+        if not yes:
+            ask(f"Rename {many(len(plan.steps), 'element')} of {plan.database}?")
+        return
+    if approved and sys.stdin.isatty():
+        console.print(f"Approved by {escape(', '.join(one.approved_by for one in approved))}", soft_wrap=True)
+    given = _given(confirm, f"Production. Type the first {_DIGITS} digits of the plan's hash ({plan.id})")
+    if given is None or len(given) < _DIGITS or not plan.hash.startswith(given):
+        raise RefusedError(
+            f"production needs --confirm with the first {_DIGITS} digits of the plan's hash;"
+            " nothing was changed",
+            where=plan.id,
+            todo="`pgattic plan` prints the hash; review the plan before you repeat it",
+        )
+    named = _given(database, "Type the name of the database that will be changed")
+    if named != plan.database:
+        raise RefusedError(
+            "production needs --database with the name of the database; nothing was changed",
+            where=plan.id,
+            todo="Make sure that it is the database you mean",
+        )
+
+
+def _given(value: str | None, question: str) -> str | None:
+    """What a flag said, or a person types, or None where there is neither."""
+    if value is not None or not sys.stdin.isatty():
+        return value
+    return str(typer.prompt(question, err=True)).strip()

@@ -7,7 +7,7 @@ import typer
 
 from catalog.settings import Environment
 from catalog.terminal import JsonOption, console, invocation, print_json
-from migrations import registry, setup
+from migrations import audit, registry, setup
 
 
 def init(
@@ -32,6 +32,8 @@ def init(
     invoked.config = path
     with invoked.connect() as db:
         version = registry.install(db)
+        with audit.sealing(db, invoked.settings):
+            audit.note_configuration(db, invoked.settings)
         where = db.where
     if as_json:
         print_json({"configuration": path, "written": written, "registry_version": version})

@@ -4,20 +4,22 @@ import typer
 
 from catalog.snapshot import read_attic
 from catalog.terminal import JsonOption, console, invocation, print_json, print_table, size, when
-from migrations import registry, show
+from migrations import checkpoints, registry, show
+from migrations.commands.checkpoint import print_checkpoints
 
 
 def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Show every migration, what is in the attic, and the backups.
+    """Show every migration, what is in the attic (hard or soft), checkpoints and backups.
 
     Example: pgattic status
     """
     with invocation(ctx).connect() as db:
         migrations = registry.migrations_of(db)
         backups = registry.backups_of(db)
+        known = checkpoints.all(db)
         attic = [entry for entry in read_attic(db) if entry.is_in_attic]
     if as_json:
-        print_json({"migrations": migrations, "in_attic": attic, "backups": backups})
+        print_json({"migrations": migrations, "in_attic": attic, "checkpoints": known, "backups": backups})
         return
     if not migrations:
         console.print("No migration yet. `pgattic scan` looks for candidates, `pgattic plan` makes a plan")
@@ -31,6 +33,9 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
         ],
     )
     show.print_attic(attic)
+    if known:
+        print_checkpoints(known)
+        console.print()
     print_table(
         "Backups",
         ("migration", "made (UTC)", "proved by restore", "rows", "size"),

@@ -3,8 +3,9 @@
 check     what speaks against renaming this element, as far as its kind knows
 locate    where the element is, from a snapshot
 rename    the statement that renames it
-comment   the statement that sets its comment
-LOCK      the lock that the rename takes, measured on PostgreSQL 15 and 18
+comment   the statement that sets its comment, None where PostgreSQL has no comments for the kind
+lock      the lock that users can feel, in words, measured on PostgreSQL 15 and 18
+locks     how many locks rename and comment take at most
 """
 
 from collections.abc import Iterator
@@ -13,14 +14,22 @@ from typing import Protocol, cast
 from catalog.elements import Element, Kind
 from catalog.snapshot import Snapshot
 from migrations.findings import Finding
-from migrations.operations import column, constraint, enum, index, table
+from migrations.operations import (
+    column,
+    constraint,
+    enum,
+    enum_value,
+    index,
+    matview,
+    sequence,
+    table,
+    view,
+)
 from migrations.steps import Place
 
 
 class Operation(Protocol):
     """What each module of this package offers."""
-
-    LOCK: str
 
     def check(self, snapshot: Snapshot, element: Element) -> Iterator[Finding]: ...
 
@@ -28,7 +37,11 @@ class Operation(Protocol):
 
     def rename(self, place: Place, old: str, new: str) -> str: ...
 
-    def comment(self, place: Place, name: str, text: str | None) -> str: ...
+    def comment(self, place: Place, name: str, text: str | None) -> str | None: ...
+
+    def lock(self, place: Place) -> str: ...
+
+    def locks(self, place: Place) -> int: ...
 
 
 _OPERATIONS: dict[Kind, Operation] = {
@@ -37,6 +50,10 @@ _OPERATIONS: dict[Kind, Operation] = {
     Kind.INDEX: cast("Operation", index),
     Kind.CONSTRAINT: cast("Operation", constraint),
     Kind.ENUM: cast("Operation", enum),
+    Kind.ENUM_VALUE: cast("Operation", enum_value),
+    Kind.VIEW: cast("Operation", view),
+    Kind.MATVIEW: cast("Operation", matview),
+    Kind.SEQUENCE: cast("Operation", sequence),
 }
 
 

@@ -8,8 +8,6 @@ from catalog.snapshot import Snapshot
 from migrations.findings import Finding, Severity
 from migrations.steps import Place
 
-LOCK = "ACCESS EXCLUSIVE on the table and its children"
-
 
 def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
     """A column that a parent table defines can only be renamed there (42P16)."""
@@ -27,8 +25,13 @@ def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
 def locate(snapshot: Snapshot, element: Element) -> Place | None:
     """Find the column of that name."""
     oid = snapshot.oid(element)
+    table = snapshot.relation(element.schema, element.parent or "")
     column = snapshot.column(element.schema, element.parent or "", element.name)
-    return Place(element.schema, element.parent, oid, column.number) if oid and column else None
+    if not (oid and table and column):
+        return None
+    return Place(
+        element.schema, element.parent, oid, column.number, table_oid=table.oid, children=table.children
+    )
 
 
 def rename(place: Place, old: str, new: str) -> str:
@@ -39,3 +42,14 @@ def rename(place: Place, old: str, new: str) -> str:
 def comment(place: Place, name: str, text: str | None) -> str:
     """The statement that sets the column's comment; None removes it."""
     return f"COMMENT ON COLUMN {place.table_path}.{identifier(name)} IS {literal(text)}"
+
+
+def lock(place: Place) -> str:
+    """The lock in words."""
+    children = f" and {place.children} that inherit from it" if place.children else ""
+    return f"ACCESS EXCLUSIVE on the table{children}"
+
+
+def locks(place: Place) -> int:
+    """One for the table and each that inherits from it."""
+    return 1 + place.children

@@ -11,15 +11,13 @@ from catalog.snapshot import Snapshot
 from migrations.findings import Finding, Severity
 from migrations.steps import Place
 
-LOCK = "ACCESS EXCLUSIVE on the table; with an index only SHARE UPDATE EXCLUSIVE on that"
-
 
 def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
-    """A constraint that a parent table defines can only be renamed there (42P16)."""
+    """A constraint that a parent table defines can only be renamed there (42P16), unless it has an index."""
     constraint = snapshot.constraint(element.schema, element.parent or "", element.name)
     if constraint is None:
         return
-    if constraint.is_inherited:
+    if constraint.is_inherited and not constraint.index:
         yield Finding(
             "inheritance",
             Severity.BLOCK,
@@ -41,7 +39,15 @@ def locate(snapshot: Snapshot, element: Element) -> Place | None:
     constraint = snapshot.constraint(element.schema, element.parent or "", element.name)
     if constraint is None:
         return None
-    return Place(element.schema, element.parent, constraint.oid, index=constraint.index)
+    table = snapshot.relation(element.schema, element.parent or "")
+    return Place(
+        element.schema,
+        element.parent,
+        constraint.oid,
+        index=constraint.index,
+        table_oid=table.oid if table else None,
+        children=table.children if table else 0,
+    )
 
 
 def rename(place: Place, old: str, new: str) -> str:
@@ -54,3 +60,16 @@ def rename(place: Place, old: str, new: str) -> str:
 def comment(place: Place, name: str, text: str | None) -> str:
     """The statement that sets the constraint's comment; None removes it."""
     return f"COMMENT ON CONSTRAINT {identifier(name)} ON {place.table_path} IS {literal(text)}"
+
+
+def lock(place: Place) -> str:
+    """The lock in words."""
+    if place.index:
+        return "SHARE UPDATE EXCLUSIVE on its index; readers and writers go on"
+    children = f" and {place.children} that inherit from it" if place.children else ""
+    return f"ACCESS EXCLUSIVE on the table{children}"
+
+
+def locks(place: Place) -> int:
+    """The table, what inherits from it or the index, and the constraint itself for its comment."""
+    return 3 if place.index else 2 + place.children

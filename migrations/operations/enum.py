@@ -12,8 +12,6 @@ from catalog.snapshot import Snapshot
 from migrations.findings import Finding
 from migrations.steps import Place
 
-LOCK = "none"
-
 
 def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:  # noqa: ARG001
     """Nothing about an enum type forbids its rename; what uses it is found by the dependants check."""
@@ -34,3 +32,13 @@ def rename(place: Place, old: str, new: str) -> str:
 def comment(place: Place, name: str, text: str | None) -> str:
     """The statement that sets the type's comment; None removes it."""
     return f"COMMENT ON TYPE {place.path(name)} IS {literal(text)}"
+
+
+def lock(_: Place) -> str:
+    """The lock in words: the rename takes none, its comment one that only changes of the type meet."""
+    return "none that a reader or writer meets"
+
+
+def locks(_: Place) -> int:
+    """One, of the type, which the comment takes."""
+    return 1

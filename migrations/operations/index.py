@@ -1,6 +1,7 @@
 """Renaming an index: changes nothing for the planner, so only counters and by-name uses speak for it.
 
-`ALTER INDEX` locks the index alone; `ALTER TABLE … RENAME` on an index would take ACCESS EXCLUSIVE.
+`ALTER INDEX` locks the index alone; `ALTER TABLE … RENAME` on an index would take ACCESS EXCLUSIVE. Renaming
+the index of a partitioned table leaves those of the partitions as they are.
 """
 
 from collections.abc import Iterator
@@ -10,8 +11,6 @@ from catalog.elements import Element
 from catalog.snapshot import Snapshot
 from migrations.findings import Finding, Severity
 from migrations.steps import Place
-
-LOCK = "SHARE UPDATE EXCLUSIVE on the index; readers and writers go on"
 
 
 def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
@@ -65,3 +64,13 @@ def rename(place: Place, old: str, new: str) -> str:
 def comment(place: Place, name: str, text: str | None) -> str:
     """The statement that sets the index's comment; None removes it."""
     return f"COMMENT ON INDEX {place.path(name)} IS {literal(text)}"
+
+
+def lock(_: Place) -> str:
+    """The lock in words; of a partitioned index only the parent is locked."""
+    return "SHARE UPDATE EXCLUSIVE on the index; readers and writers go on"
+
+
+def locks(_: Place) -> int:
+    """One, of the index."""
+    return 1

@@ -7,7 +7,7 @@ WITH wanted AS (
 SELECT w.position::integer AS position, n.nspname AS schema, NULL::oid::bigint AS table_oid, NULL::name AS table,
        c.relname AS name, NULL::name AS index
 FROM wanted w JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE w.kind = 'table'
+WHERE w.kind IN ('table', 'view', 'matview', 'sequence')
 UNION ALL
 SELECT w.position::integer, n.nspname, c.oid::bigint, c.relname, a.attname, NULL
 FROM wanted w
@@ -29,3 +29,9 @@ UNION ALL
 SELECT w.position::integer, n.nspname, NULL, NULL, t.typname, NULL
 FROM wanted w JOIN pg_type t ON t.oid = w.oid JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE w.kind = 'enum'
+UNION ALL
+-- An enum value has its type where others have their table.
+SELECT w.position::integer, n.nspname, t.oid::bigint, t.typname, v.enumlabel, NULL
+FROM wanted w JOIN pg_enum v ON v.oid = w.oid JOIN pg_type t ON t.oid = v.enumtypid
+JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE w.kind = 'enum_value'

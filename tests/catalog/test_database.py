@@ -1,5 +1,7 @@
 """The connection: its manners, and what it says when something is wrong."""
 
+from contextlib import suppress
+
 import pytest
 
 from catalog.database import Database, describe_target
@@ -11,6 +13,55 @@ def test_a_session_says_who_it_is_and_waits_briefly(database: FreshDatabase) -> 
     with Database.connect(database.dsn(), lock_timeout_ms=250) as db:
         assert db.fetch_value("SHOW application_name") == "pgattic"
         assert db.fetch_value("SHOW lock_timeout") == "250ms"
+
+
+def test_nothing_is_left_behind_in_a_session(database18: FreshDatabase) -> None:
+    db = database18.db
+    with db.transaction():
+        assert db.fetch_value("SHOW statement_timeout") == "1min"
+    # Without a transaction around it, as the next user of a pooled session would see it.
+    setting = db._send("SHOW statement_timeout", None).fetchone()
+    assert setting == {"statement_timeout": "0"}
+
+
+def test_statements_that_want_no_transaction_run_without_one(database18: FreshDatabase) -> None:
+    database18.db.execute("CREATE TABLE t (id int)")
+    database18.db.execute("VACUUM t")
+
+
+def test_an_error_that_was_swallowed_is_not_committed_in_silence(database18: FreshDatabase) -> None:
+    db = database18.db
+
+    def swallow() -> None:
+        with db.transaction():
+            db.execute("CREATE TABLE t (id int)")
+            with suppress(StatementFailedError):
+                db.execute("SELECT * FROM nope")
+
+    with pytest.raises(StatementFailedError, match="nothing was committed"):
+        swallow()
+    assert db.fetch_value("SELECT to_regclass('t') IS NULL")
+
+
+def test_a_transaction_in_another_is_a_savepoint(database18: FreshDatabase) -> None:
+    db = database18.db
+    with db.transaction():
+        db.execute("CREATE TABLE t (id int)")
+        with pytest.raises(StatementFailedError), db.transaction():
+            db.execute("SELECT * FROM nope")
+    assert db.fetch_value("SELECT to_regclass('t') IS NOT NULL")
+
+
+def test_a_connection_that_breaks_says_so(database18: FreshDatabase) -> None:
+    def work(db: Database) -> None:
+        with db.transaction():
+            pid = db.fetch_value("SELECT pg_backend_pid()")
+            database18.db.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+            db.execute("SELECT 1")
+
+    with Database.connect(database18.dsn()) as db:
+        with pytest.raises(StatementFailedError, match="terminating connection"):
+            work(db)
 
 
 def test_a_lock_that_is_not_granted_in_time_is_worth_another_try(database18: FreshDatabase) -> None:

@@ -29,6 +29,10 @@ def test_every_element_reads_back_as_written(kind: Kind, schema: str, table: str
         ("constraint:app.orders.total_check", Element(Kind.CONSTRAINT, "app", "total_check", "orders")),
         ("index:app.größe_idx", Element(Kind.INDEX, "app", "größe_idx")),
         ("enum:public.order_status", Element(Kind.ENUM, "public", "order_status")),
+        ('enum_value:public.order_status."Off"', Element(Kind.ENUM_VALUE, "public", "Off", "order_status")),
+        ("view:public.active", Element(Kind.VIEW, "public", "active")),
+        ("matview:public.totals", Element(Kind.MATVIEW, "public", "totals")),
+        ("sequence:public.numbers", Element(Kind.SEQUENCE, "public", "numbers")),
     ],
 )
 def test_texts_that_name_an_element(text: str, element: Element) -> None:

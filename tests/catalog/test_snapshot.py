@@ -7,7 +7,7 @@ import pytest
 from catalog.counters import read_counters
 from catalog.elements import Element
 from catalog.errors import SnapshotError
-from catalog.snapshot import load_snapshot, read_snapshot
+from catalog.snapshot import Grant, load_snapshot, read_snapshot
 from tests.fix_server import FreshDatabase
 
 SCHEMA = """
@@ -37,6 +37,10 @@ def shop(database: FreshDatabase) -> FreshDatabase:
         "constraint:public.parent.parent_x_check",
         "constraint:public.child.child_id_fkey",
         "enum:public.mood",
+        "enum_value:public.mood.sad",
+        "view:public.v",
+        "matview:public.mv",
+        "sequence:public.parent_id_seq",
     ],
 )
 def test_every_kind_is_found_by_its_name(shop: FreshDatabase, text: str) -> None:
@@ -47,7 +51,18 @@ def test_every_kind_is_found_by_its_name(shop: FreshDatabase, text: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["table:public.v", "table:public.nope", "column:public.v.x", "index:public.parent"]
+    "text",
+    [
+        "table:public.v",
+        "table:public.nope",
+        "column:public.v.x",
+        "index:public.parent",
+        "view:public.mv",
+        "matview:public.v",
+        "sequence:public.parent",
+        "enum_value:public.mood.happy",
+        "enum_value:public.nope.sad",
+    ],
 )
 def test_other_things_are_no_such_element(shop: FreshDatabase, text: str) -> None:
     assert not read_snapshot(shop.db).exists(Element.parse(text))
@@ -60,6 +75,47 @@ def test_stored_uses_name_columns_behind_views_of_views(shop: FreshDatabase) -> 
     assert ("view", "v", "parent", "x") in uses
     assert ("materialized view", "mv", "v", "id") in uses
     assert ("function", "f", "mood", None) in uses
+
+
+def test_a_sequence_knows_what_it_belongs_to(shop: FreshDatabase) -> None:
+    shop.db.execute("CREATE TABLE own (a serial, b int GENERATED ALWAYS AS IDENTITY); CREATE SEQUENCE free")
+    snapshot = read_snapshot(shop.db)
+    found = {
+        relation.name: (relation.used_by_table, relation.used_by_column, relation.is_identity)
+        for relation in snapshot.relations
+        if relation.kind == "S"
+    }
+    assert found == {
+        "parent_id_seq": ("parent", "id", False),
+        "own_a_seq": ("own", "a", False),
+        "own_b_seq": ("own", "b", True),
+        "free": (None, None, False),
+    }
+
+
+def test_children_are_counted_all_the_way_down(shop: FreshDatabase) -> None:
+    shop.db.execute("CREATE TABLE mid () INHERITS (parent); CREATE TABLE low () INHERITS (mid)")
+    snapshot = read_snapshot(shop.db)
+    found = {name: snapshot.relation("public", name) for name in ("parent", "mid", "low", "child")}
+    assert {name: table.children for name, table in found.items() if table} == {
+        "parent": 2,
+        "mid": 1,
+        "low": 0,
+        "child": 0,
+    }
+
+
+def test_grants_and_defaults_are_read(shop: FreshDatabase) -> None:
+    shop.db.execute(
+        "GRANT SELECT ON parent TO PUBLIC; GRANT UPDATE (x) ON parent TO pg_monitor WITH GRANT OPTION"
+    )
+    parent = read_snapshot(shop.db).relation("public", "parent")
+    assert parent is not None
+    assert Grant("", "SELECT", False) in parent.grants
+    columns = {column.name: column for column in parent.columns}
+    assert columns["x"].grants == (Grant("pg_monitor", "UPDATE", True),)
+    assert columns["id"].default == "nextval('public.parent_id_seq'::regclass)"
+    assert columns["x"].default is None
 
 
 def test_a_snapshot_survives_a_file(shop: FreshDatabase, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def failed(sqlstate: str, message: str, sql: str, token: str | None = None, **mo
         (
             "select id from old_people",
             [
+                "read view:old_people",
                 "read table:users_old via view:public.old_people",
                 "read column:users_old.email implicit via view:public.old_people",
             ],
@@ -61,6 +62,8 @@ def failed(sqlstate: str, message: str, sql: str, token: str | None = None, **mo
         (
             "select id from old_names",
             [
+                "read view:old_names",
+                "read view:old_people via view:public.old_names",
                 "read table:users_old via view:public.old_names",
                 "read column:users_old.email implicit via view:public.old_names",
             ],

@@ -48,6 +48,16 @@ class Shop:
 @pytest.fixture
 def shop(database: FreshDatabase, tmp_path: Path) -> Shop:
     """The shop on each supported server in turn."""
+    return _shop(database, tmp_path)
+
+
+@pytest.fixture
+def shop18(database18: FreshDatabase, tmp_path: Path) -> Shop:
+    """The shop on PostgreSQL 18 only."""
+    return _shop(database18, tmp_path)
+
+
+def _shop(database: FreshDatabase, tmp_path: Path) -> Shop:
     db = database.db
     db.execute(SCHEMA)
     registry.install(db)

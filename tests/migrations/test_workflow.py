@@ -12,7 +12,7 @@ from catalog.errors import LockTimeoutError, RightsMissingError, StatementFailed
 from catalog.names import Reason
 from catalog.settings import DatabaseSettings
 from catalog.snapshot import Snapshot, read_snapshot
-from migrations import registry, workflow
+from migrations import breaker, registry, workflow
 from migrations.apply import apply
 from migrations.errors import PlanDriftedError, RefusedError, RegistryError, RollbackError
 from migrations.findings import Severity
@@ -157,6 +157,7 @@ def test_a_failure_in_the_middle_leaves_nothing_renamed_and_says_why(shop: Shop)
     assert row.failure is not None
     assert "not today" in row.failure
     shop.db.execute("DROP EVENT TRIGGER refuse")
+    breaker.reset(shop.db, "the event trigger is gone")
     shop.apply(plan)
     assert registry.migrations_of(shop.db)[0].state == "executed"
 
@@ -252,7 +253,7 @@ def test_two_first_installations_at_once_make_one_registry(database18: FreshData
             return registry.install(db)
 
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(install, range(4))) == {1}
+        assert set(pool.map(install, range(4))) == {registry.scripts()[-1][0]}
 
 
 def test_a_backup_is_recorded_with_its_proof(shop: Shop) -> None:

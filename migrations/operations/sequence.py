@@ -1,0 +1,52 @@
+"""Renaming a sequence: defaults and identity columns follow by OID; `nextval('its name')` fails.
+
+A default that was written with the name as a text (`nextval('s'::text)`) does not follow either: no catalog
+knows that it means this sequence.
+"""
+
+from collections.abc import Iterator
+
+from catalog.database import identifier, literal
+from catalog.elements import Element
+from catalog.snapshot import Snapshot
+from migrations.findings import Finding, Severity
+from migrations.steps import Place
+
+
+def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
+    """Uses of a sequence leave no trace that pgattic keeps."""
+    if snapshot.exists(element):
+        yield Finding(
+            "uncounted-use",
+            Severity.WARN,
+            str(element),
+            "PostgreSQL counts no use of a sequence, and the name in nextval('…') is a constant, which is not"
+            " kept of a statement",
+            "Compare its last_value some days apart",
+        )
+
+
+def locate(snapshot: Snapshot, element: Element) -> Place | None:
+    """Find the sequence of that name."""
+    oid = snapshot.oid(element)
+    return Place(element.schema, None, oid) if oid else None
+
+
+def rename(place: Place, old: str, new: str) -> str:
+    """The statement that renames the sequence."""
+    return f"ALTER SEQUENCE {place.path(old)} RENAME TO {identifier(new)}"
+
+
+def comment(place: Place, name: str, text: str | None) -> str:
+    """The statement that sets the sequence's comment; None removes it."""
+    return f"COMMENT ON SEQUENCE {place.path(name)} IS {literal(text)}"
+
+
+def lock(_: Place) -> str:
+    """The lock in words: whoever takes a value waits for it too."""
+    return "ACCESS EXCLUSIVE on the sequence; inserts that take a value from it wait"
+
+
+def locks(_: Place) -> int:
+    """One, of the sequence."""
+    return 1

@@ -1,0 +1,135 @@
+"""No command drops, empties or deletes anything of the user's: read from the log of a real server."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import pgattic
+from catalog.database import identifier
+from ingest.normalise import normalise
+from tests.command_line import CommandLine
+from tests.fix_server import FreshDatabase
+
+SCHEMA = """
+CREATE TYPE colour AS ENUM ('red');
+CREATE TABLE orders (id int PRIMARY KEY, legacy text, total int CONSTRAINT total_check CHECK (total > 0));
+CREATE INDEX orders_total_idx ON orders (total);
+CREATE TABLE users_old (id serial PRIMARY KEY, name text);
+"""
+ELEMENTS = (
+    "table:public.users_old",
+    "column:public.orders.legacy",
+    "index:public.orders_total_idx",
+    "constraint:public.orders.total_check",
+    "enum:public.colour",
+)
+# What a standing server of its own is started for, or needs a browser; `demo` makes its own database.
+NOT_RUN = {"dashboard", "demo"}
+_DESTROYS = re.compile(r"\b(DROP|TRUNCATE|DELETE)\b", re.IGNORECASE)
+_OWN = re.compile(
+    r"\b(DELETE\s+FROM|TRUNCATE(\s+TABLE)?|DROP\s+\w+(\s+IF\s+EXISTS)?)\s+pgattic\."
+    r"|^ALTER\s+TABLE\s+pgattic\.|^REVOKE\s[^()]*\sON\s+pgattic\.|^CREATE\s+TRIGGER\s[^()]*\sON\s+pgattic\.",
+    re.IGNORECASE,
+)
+# A shim that pgattic made is a view; rollback takes it away again.
+_SHIM = re.compile(r'DROP\s+VIEW\s+"?public"?\."?users_old"?\s*$', re.IGNORECASE)
+
+
+def statements(database: FreshDatabase) -> list[tuple[str, str]]:
+    """Every statement that the server logged for the database: application and text."""
+    found = []
+    for path in sorted(database.server.log_directory.glob("*.csv")):
+        with path.open(newline="") as file:
+            for row in csv.reader(file):
+                message = row[13]
+                said = message.startswith(("statement: ", "execute "))
+                if row[2] == database.name and said:
+                    found.append((row[22], message.partition(": ")[2]))
+    return found
+
+
+def destructive(text: str) -> list[str]:
+    """The parts of a statement that destroy something which is not pgattic's own; constants do not count."""
+    code = normalise(text)
+    assert code is not None, text
+    parts = [part.strip() for part in code.split(";")]
+    return [
+        part for part in parts if _DESTROYS.search(part) and not _OWN.search(part) and not _SHIM.search(part)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("DROP TABLE users_old", 1),
+        ("SELECT 1; TRUNCATE users_old", 1),
+        ("WITH x AS (DELETE FROM users_old RETURNING id) SELECT 1", 1),
+        ('DROP VIEW "public"."users_old"', 0),
+        ("DROP VIEW public.active_users", 1),
+        ("DELETE FROM pgattic.backup", 0),
+        ("ALTER TABLE pgattic.element DROP CONSTRAINT x", 0),
+        ("ALTER TABLE public.pgattic DROP CONSTRAINT x", 1),
+        ("REVOKE DELETE ON pgattic.audit FROM PUBLIC", 0),
+        ("CREATE TRIGGER t BEFORE DELETE ON pgattic.audit EXECUTE FUNCTION f()", 0),
+        ("COMMENT ON TABLE t IS 'to drop'", 0),
+    ],
+)
+def test_what_destroys_is_recognised(text: str, found: int) -> None:
+    assert len(destructive(text)) == found
+
+
+def test_no_command_destroys_anything(
+    database18: FreshDatabase,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    db, name = database18.db, database18.name
+    db.execute(SCHEMA)
+    db.execute("SELECT pg_stat_force_next_flush()")
+    db.execute("SELECT pg_stat_reset()")
+    db.execute(f"ALTER DATABASE {identifier(name)} SET log_statement = 'all'")
+    monkeypatch.chdir(tmp_path)
+    run = CommandLine(tmp_path / "pgattic.toml", capsys, monkeypatch)
+    logs = str(database18.server.log_directory)
+    commands: tuple[tuple[str, ...], ...] = (
+        ("init", "--dsn", database18.dsn(), "--logs", logs, "--environment", "development"),
+        ("doctor",),
+        ("scan",),
+        ("plan", *ELEMENTS),
+        ("approve", "plan.json"),
+        ("checkpoint", "create", "before"),
+        ("checkpoint", "list"),
+        ("apply", "plan.json", "--yes"),
+        ("ingest", "--once"),
+        ("status",),
+        ("usage",),
+        ("readiness",),
+        ("report", "--out", "report.html"),
+        ("rollback", "--element", ELEMENTS[1], "--yes"),
+        ("rollback", "--to", "before", "--yes"),
+        ("plan", "--soft", ELEMENTS[0], "--out", "soft.json"),
+        ("apply", "soft.json", "--yes"),
+        ("rollback", "--element", ELEMENTS[0], "--yes"),
+        ("audit", "list"),
+        ("audit", "verify"),
+        ("audit", "export"),
+        ("breaker", "status"),
+        ("breaker", "reset", "--because", "a test"),
+    )
+    assert {command[0] for command in commands} | NOT_RUN == set(get_command(pgattic.app).commands)  # type: ignore[attr-defined]
+    for command in commands:
+        ended = run(*command)
+        assert "Traceback" not in ended.err, (command, ended)
+        if command[0] in ("plan", "apply", "rollback", "init"):
+            assert ended.code == 0, (command, ended)
+
+    sent = [text for application, text in statements(database18) if application == "pgattic"]
+    assert any("RENAME TO" in text for text in sent)
+    assert any("CREATE VIEW" in text for text in sent)
+    assert any(text.startswith("COPY ") for text in sent), "pg_dump runs under our name, too"
+    assert not [part for text in sent for part in destructive(text)]
+    assert db.fetch_value("SELECT to_regclass('public.users_old') IS NOT NULL")
