@@ -59,9 +59,11 @@ def test_a_connection_that_breaks_says_so(database18: FreshDatabase) -> None:
             database18.db.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
             db.execute("SELECT 1")
 
-    with Database.connect(database18.dsn()) as db:
-        with pytest.raises(StatementFailedError, match="terminating connection"):
-            work(db)
+    with (
+        Database.connect(database18.dsn()) as db,
+        pytest.raises(StatementFailedError, match="terminating connection"),
+    ):
+        work(db)
 
 
 def test_a_lock_that_is_not_granted_in_time_is_worth_another_try(database18: FreshDatabase) -> None:

@@ -247,7 +247,7 @@ def test_a_sequence_waits_for_whoever_took_a_value_from_it(dsn: str) -> None:
         Database.connect(dsn, lock_timeout_ms=50) as other,
         undone(user),
     ):
-        user.execute("INSERT INTO parent (email) VALUES ('c')")
+        user.execute("INSERT INTO parent (email, age) VALUES ('c', 9)")
         with pytest.raises(LockTimeoutError):
             other.execute("ALTER SEQUENCE parent_id_seq RENAME TO x")
 
