@@ -135,12 +135,14 @@ def _print_needs(made: Plan) -> None:
 def _print_group(severity: Severity, check: str, group: Sequence[Finding], file: Path | None) -> None:
     told = group if len(group) <= _FINDINGS_IN_FULL else group[:_FIRST]
     for finding in told:
+        # Of an element a message goes on as a sentence; of the database it is one.
+        subject = f"{finding.subject}:" if finding.subject == "database" else finding.subject
         grid = Table.grid(padding=(0, 1))
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
         grid.add_row(
             f"  [{_COLOURS[severity]}]{severity:5}[/]",
-            f"{escape(finding.subject)} {escape(finding.message)} [dim]\\[{escape(check)}][/]",
+            f"{escape(subject)} {escape(finding.message)} [dim]\\[{escape(check)}][/]",
         )
         if finding.overridden:
             grid.add_row("", f"[dim]→ would block, overridden: {escape(finding.overridden)}[/]")
