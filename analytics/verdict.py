@@ -155,7 +155,7 @@ def _covered(facts: Facts, policy: PolicySettings) -> Rule:
     longest = max(seen.gaps, key=lambda gap: gap.seconds, default=None)
     blind = (
         f"; longest gap {duration(longest.end - longest.start)} from {longest.start:%Y-%m-%d %H:%M}"
-        if longest
+        if longest and longest.seconds >= 1
         else ""
     )
     finding = f"{percent(seen.fraction)} of the log since the rename was read, {wanted} wanted{blind}"

@@ -97,7 +97,8 @@ def rollback(
     for proof in proofs:
         console.print(f"  [dim]{escape(str(proof))}[/]")
     console.print(
-        f"{many(len(done.restored), 'element')} restored; locks were held for {done.locked_seconds:.2f} s"
+        f"{many(len(done.restored), 'element')} restored;"
+        f" locks were held for {done.locked_seconds * 1000:,.0f} ms"
     )
 
 
