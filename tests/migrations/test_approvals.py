@@ -37,14 +37,19 @@ def approval(role: str, *, days_ago: float = 0, plan_hash: str = HASH) -> Approv
     ("given", "wanted", "counted", "said"),
     [
         ((), 1, (), ()),
-        ((approval("ann"),), 1, ("ann",), ()),
-        ((approval("ann"), approval("ann"), approval("ann")), 2, ("ann",), ()),
-        ((approval("ann"), approval("bob")), 2, ("ann", "bob"), ()),
+        ((approval("pgattic_ann"),), 1, ("pgattic_ann",), ()),
+        (
+            (approval("pgattic_ann"), approval("pgattic_ann"), approval("pgattic_ann")),
+            2,
+            ("pgattic_ann",),
+            (),
+        ),
+        ((approval("pgattic_ann"), approval("pgattic_bob")), 2, ("pgattic_ann", "pgattic_bob"), ()),
         ((approval("me"),), 1, (), ("me applies the plan",)),
-        ((approval("ann", days_ago=8),), 1, (), ("older than 7 days",)),
-        ((approval("ann", days_ago=8), approval("ann", days_ago=1)), 1, ("ann",), ()),
-        ((approval("ann", days_ago=7),), 1, ("ann",), ()),
-        ((approval("ann", plan_hash="b" * 64),), 1, (), ()),
+        ((approval("pgattic_ann", days_ago=8),), 1, (), ("older than 7 days",)),
+        ((approval("pgattic_ann", days_ago=8), approval("pgattic_ann", days_ago=1)), 1, ("pgattic_ann",), ()),
+        ((approval("pgattic_ann", days_ago=7),), 1, ("pgattic_ann",), ()),
+        ((approval("pgattic_ann", plan_hash="b" * 64),), 1, (), ()),
     ],
 )
 def test_approvals_count_once_a_role_lately_and_for_this_plan(
@@ -72,14 +77,14 @@ def production(run: CommandLine, database18: FreshDatabase) -> Iterator[FreshDat
     db.execute("CREATE TABLE users_old (id int)")
     logs = str(database18.server.log_directory)
     assert run("init", "--dsn", database18.dsn(), "--logs", logs).code == 0
-    for role in ("ann", "bob"):
+    for role in ("pgattic_ann", "pgattic_bob"):
         db.execute(f"CREATE ROLE {role} LOGIN")
         db.execute(f"GRANT USAGE ON SCHEMA pgattic TO {role}")
         db.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA pgattic TO {role}")
         db.execute(f"GRANT INSERT ON pgattic.approval TO {role}")
     assert run("plan", OLD).code == 0
     yield database18
-    for role in ("ann", "bob"):
+    for role in ("pgattic_ann", "pgattic_bob"):
         db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
@@ -135,9 +140,9 @@ def test_another_role_must_approve_first(run: CommandLine, production: FreshData
     own = run("approve", "plan.json")
     assert own.code == 0
     assert "that of postgres does not count, as postgres applies the plan" in confirmed(run, production).err
-    given = approved(run, production, "ann", "--note", "agreed")
+    given = approved(run, production, "pgattic_ann", "--note", "agreed")
     assert given.code == 0, given
-    assert "ann approved" in given.out
+    assert "pgattic_ann approved" in given.out
     assert not is_renamed(production)
     assert confirmed(run, production).code == 0
     assert is_renamed(production)
@@ -146,16 +151,21 @@ def test_another_role_must_approve_first(run: CommandLine, production: FreshData
 def test_one_role_counts_once_however_often_it_approves(run: CommandLine, production: FreshDatabase) -> None:
     want(run, 2)
     for _ in range(3):
-        assert approved(run, production, "ann").code == 0
+        assert approved(run, production, "pgattic_ann").code == 0
     assert "wants approvals by 2 other roles, there are 1" in confirmed(run, production).err
-    assert '"roles": [\n    "ann",\n    "bob"\n  ]' in approved(run, production, "bob", "--json").out
+    assert (
+        '"roles": [\n    "pgattic_ann",\n    "pgattic_bob"\n  ]'
+        in approved(run, production, "pgattic_bob", "--json").out
+    )
     plan = load_plan(Path("plan.json"))
-    assert [one.approved_by for one in approvals.of_plan(production.db, plan.hash)] == ["ann"] * 3 + ["bob"]
+    assert [one.approved_by for one in approvals.of_plan(production.db, plan.hash)] == ["pgattic_ann"] * 3 + [
+        "pgattic_bob"
+    ]
 
 
 def test_an_approval_is_of_one_plan(run: CommandLine, production: FreshDatabase) -> None:
     want(run, 1)
-    assert approved(run, production, "ann").code == 0
+    assert approved(run, production, "pgattic_ann").code == 0
     assert run("plan", OLD, "--reason", "refactor").code == 0
     assert "there are 0" in confirmed(run, production).err
 
@@ -164,13 +174,13 @@ def test_an_override_that_nobody_approved_is_refused(run: CommandLine, productio
     want(run, 1)
     production.db.execute("CREATE VIEW v AS SELECT id FROM users_old")
     assert run("plan", OLD).code == 0
-    assert approved(run, production, "ann").code == 0
+    assert approved(run, production, "pgattic_ann").code == 0
     ended = confirmed(run, production, "--override", "dependants=trust me")
     assert ended.code == 1
     assert "the override of dependants is not in the plan that was approved" in ended.err
     assert run("plan", OLD, "--override", "dependants=the view goes too").code == 0
     assert load_plan(Path("plan.json")).overrides == (Override("dependants", "the view goes too"),)
-    assert approved(run, production, "ann").code == 0
+    assert approved(run, production, "pgattic_ann").code == 0
     assert not is_renamed(production)
     assert confirmed(run, production).code == 0
     assert is_renamed(production)
@@ -185,16 +195,16 @@ def test_staging_asks_nobody(run: CommandLine, production: FreshDatabase) -> Non
 
 
 def test_who_may_not_approve_is_told_what_to_grant(run: CommandLine, production: FreshDatabase) -> None:
-    production.db.execute("REVOKE INSERT ON pgattic.approval FROM bob")
-    ended = approved(run, production, "bob")
+    production.db.execute("REVOKE INSERT ON pgattic.approval FROM pgattic_bob")
+    ended = approved(run, production, "pgattic_bob")
     assert ended.code == 1
-    assert "role bob may not approve plans" in ended.err
-    assert "GRANT SELECT, INSERT ON pgattic.approval TO bob" in ended.err
+    assert "role pgattic_bob may not approve plans" in ended.err
+    assert "GRANT SELECT, INSERT ON pgattic.approval TO pgattic_bob" in ended.err
 
 
 def test_a_plan_that_no_longer_fits_cannot_be_approved(run: CommandLine, production: FreshDatabase) -> None:
     production.db.execute("ALTER TABLE users_old ADD COLUMN x int")
-    ended = approved(run, production, "ann")
+    ended = approved(run, production, "pgattic_ann")
     assert ended.code == 1
     assert "changed since the plan was made" in ended.err
 
@@ -202,16 +212,16 @@ def test_a_plan_that_no_longer_fits_cannot_be_approved(run: CommandLine, product
 def test_the_server_says_who_approves_and_nobody_changes_it(
     run: CommandLine, production: FreshDatabase
 ) -> None:
-    with Database.connect(production.dsn("ann")) as db:
+    with Database.connect(production.dsn("pgattic_ann")) as db:
         db.execute(
             "INSERT INTO pgattic.approval (plan_hash, plan_id, approved_by, approved_at)"
-            " VALUES ('h', 'm', 'bob', '2099-01-01')"
+            " VALUES ('h', 'm', 'pgattic_bob', '2099-01-01')"
         )
     (found,) = approvals.of_plan(production.db, "h")
-    assert found.approved_by == "ann"
+    assert found.approved_by == "pgattic_ann"
     assert found.approved_at < datetime.now(UTC) + timedelta(minutes=5)
     for statement in (
-        "UPDATE pgattic.approval SET approved_by = 'bob'",
+        "UPDATE pgattic.approval SET approved_by = 'pgattic_bob'",
         "DELETE FROM pgattic.approval",
         "TRUNCATE pgattic.approval",
         "SET session_replication_role = replica; DELETE FROM pgattic.approval",
@@ -225,7 +235,7 @@ def test_an_approval_older_than_the_policy_does_not_count(
 ) -> None:
     want(run, 1)
     run.config.write_text(run.config.read_text() + "approval_max_age_days = 0\n")
-    assert approved(run, production, "ann").code == 0
+    assert approved(run, production, "pgattic_ann").code == 0
     ended = confirmed(run, production)
     assert ended.code == 1
     assert "older than 0 days" in ended.err

@@ -91,25 +91,25 @@ def test_eight_writers_at_once_never_fork_it_or_leave_gaps(audited: FreshDatabas
 
 
 def test_the_server_hashes_as_we_do_and_says_who_and_when(audited: FreshDatabase) -> None:
-    audited.db.execute("CREATE ROLE analyst LOGIN")
+    audited.db.execute("CREATE ROLE pgattic_analyst LOGIN")
     try:
-        audited.db.execute("GRANT USAGE ON SCHEMA pgattic TO analyst")
-        with Database.connect(audited.dsn("analyst")) as db:
+        audited.db.execute("GRANT USAGE ON SCHEMA pgattic TO pgattic_analyst")
+        with Database.connect(audited.dsn("pgattic_analyst")) as db:
             audit.record(
                 db, audit.Event.APPROVAL, 'm1 "quoted" \\ naïve', {"note": "line\nbreak \u0000 \ud800"}
             )
         row = next(audit.read(audited.db))
         assert row.is_whole
-        assert row.content["role"] == "analyst"
+        assert row.content["role"] == "pgattic_analyst"
         assert row.content["at"].endswith("Z")
         assert row.content["detail"] == {"note": "line\nbreak \u0000 \ud800"}
         with (
-            Database.connect(audited.dsn("analyst")) as db,
+            Database.connect(audited.dsn("pgattic_analyst")) as db,
             pytest.raises(StatementFailedError, match="permission denied"),
         ):
             db.execute("INSERT INTO pgattic.audit VALUES (2, 'x', 'y', '{}')")
     finally:
-        audited.db.execute("DROP OWNED BY analyst; DROP ROLE analyst")
+        audited.db.execute("DROP OWNED BY pgattic_analyst; DROP ROLE pgattic_analyst")
 
 
 @pytest.mark.parametrize(
@@ -133,15 +133,15 @@ def test_rows_cannot_be_changed_even_by_a_superuser(audited18: FreshDatabase, st
 def test_rows_cannot_be_changed_by_their_owner(
     database: FreshDatabase, settings: Settings, statement: str
 ) -> None:
-    database.db.execute("CREATE ROLE keeper LOGIN")
+    database.db.execute("CREATE ROLE pgattic_keeper LOGIN")
     try:
-        database.db.execute(f'GRANT CREATE ON DATABASE "{database.name}" TO keeper')
-        with Database.connect(database.dsn("keeper")) as db:
+        database.db.execute(f'GRANT CREATE ON DATABASE "{database.name}" TO pgattic_keeper')
+        with Database.connect(database.dsn("pgattic_keeper")) as db:
             registry.install(db)
             write(db, 2)
             with pytest.raises(StatementFailedError, match="permission denied"):
                 db.execute(statement.format("pgattic.audit"))
-            db.execute("GRANT ALL ON pgattic.audit TO keeper")
+            db.execute("GRANT ALL ON pgattic.audit TO pgattic_keeper")
             with pytest.raises(StatementFailedError, match="append-only"):
                 db.execute(statement.format("pgattic.audit"))
             # An ordinary role can seal, too.
@@ -149,7 +149,9 @@ def test_rows_cannot_be_changed_by_their_owner(
             verdict = verdict_of(db, settings)
             assert (verdict.rows, verdict.sealed, verdict.is_whole) == (2, 2, True)
     finally:
-        database.db.execute("DROP SCHEMA IF EXISTS pgattic CASCADE; DROP OWNED BY keeper; DROP ROLE keeper")
+        database.db.execute(
+            "DROP SCHEMA IF EXISTS pgattic CASCADE; DROP OWNED BY pgattic_keeper; DROP ROLE pgattic_keeper"
+        )
 
 
 def test_an_untouched_trail_is_whole_and_sealed(audited: FreshDatabase, settings: Settings) -> None:
