@@ -10,18 +10,15 @@ from catalog.database import identifier, literal
 from catalog.elements import Element
 from catalog.snapshot import Snapshot
 from migrations.findings import Finding
+from migrations.operations.places import in_schema
 from migrations.steps import Place
+
+locate = in_schema
 
 
 def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:  # noqa: ARG001
     """Nothing about an enum type forbids its rename; what uses it is found by the dependants check."""
     yield from ()
-
-
-def locate(snapshot: Snapshot, element: Element) -> Place | None:
-    """Find the enum type of that name."""
-    oid = snapshot.oid(element)
-    return Place(element.schema, None, oid) if oid else None
 
 
 def rename(place: Place, old: str, new: str) -> str:

@@ -10,7 +10,10 @@ from catalog.database import identifier, literal
 from catalog.elements import Element
 from catalog.snapshot import Snapshot
 from migrations.findings import Finding, Severity
+from migrations.operations.places import in_schema
 from migrations.steps import Place
+
+locate = in_schema
 
 
 def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
@@ -24,12 +27,6 @@ def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
             " kept of a statement",
             "Compare its last_value some days apart",
         )
-
-
-def locate(snapshot: Snapshot, element: Element) -> Place | None:
-    """Find the sequence of that name."""
-    oid = snapshot.oid(element)
-    return Place(element.schema, None, oid) if oid else None
 
 
 def rename(place: Place, old: str, new: str) -> str:

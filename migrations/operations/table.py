@@ -9,18 +9,15 @@ from catalog.database import identifier, literal
 from catalog.elements import Element
 from catalog.snapshot import Snapshot
 from migrations.findings import Finding
+from migrations.operations.places import in_schema
 from migrations.steps import Place
+
+locate = in_schema
 
 
 def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:  # noqa: ARG001
     """Nothing about a table as such forbids its rename."""
     yield from ()
-
-
-def locate(snapshot: Snapshot, element: Element) -> Place | None:
-    """Find the table of that name."""
-    oid = snapshot.oid(element)
-    return Place(element.schema, None, oid) if oid else None
 
 
 def rename(place: Place, old: str, new: str) -> str:
