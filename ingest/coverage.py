@@ -140,6 +140,7 @@ def coverage_rows(
         "start_offset": stretch.start_offset,
         "end_offset": stretch.end_offset,
         "records": len(stretch.times),
+        "unrecognised": 0,
         "covered_from": covered_from,
         "covered_to": covered_to,
         "sources": list(sources_seen(settings)),

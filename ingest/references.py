@@ -1,6 +1,7 @@
 """What a statement refers to: names as written, before any catalog is asked."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ingest.schemas import Operation
 
@@ -44,8 +45,64 @@ class NamedUse:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPath:
+    """The session's search_path becomes `schemas`, or its default again (None).
+
+    `is_local` where that holds until the end of the transaction.
+    """
+
+    schemas: tuple[str, ...] | None
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetRole:
+    """Another role acts from now on: what "$user" in a search_path means is not known any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transaction begins, is committed, or is rolled back (whole: savepoints are not followed)."""
+
+    step: Literal["begin", "commit", "rollback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The session keeps this statement under a name: PREPARE, or DECLARE of a cursor."""
+
+    what: Literal["prepared", "cursor"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunKept:
+    """A kept statement runs: EXECUTE, FETCH, MOVE, or UPDATE and DELETE WHERE CURRENT OF."""
+
+    what: Literal["prepared", "cursor"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Kept statements go: DEALLOCATE and CLOSE, of all where `name` is None."""
+
+    what: Literal["prepared", "cursor"]
+    name: str | None = None
+
+
+# What a statement does to its session, in the order of the string; DISCARD ALL is several of these.
+Effect = SetPath | SetRole | Transaction | Keep | RunKept | Forget
+
+
+@dataclass(frozen=True, slots=True)
 class References:
-    """Everything that a statement (or several in one string) names; nothing where it is not parsed."""
+    """Everything that a statement (or several in one string) names.
+
+    `is_literal_sensitive` where a constant of it may name something (`nextval('s')`, `'t'::regclass`, a DO
+    body, `SET search_path`), so that texts which differ in constants alone must be read each on their own.
+    `words` are all identifiers of a text that could not be parsed, and empty otherwise.
+    """
 
     is_parsed: bool
     relations: tuple[RelationUse, ...] = ()
@@ -54,6 +111,9 @@ class References:
     indexes: tuple[NamedUse, ...] = ()
     constraints: tuple[ConstraintUse, ...] = ()
     functions: tuple[str, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    is_literal_sensitive: bool = False
+    words: frozenset[str] = frozenset()
 
 
 class Collector:

@@ -16,6 +16,9 @@ class Source(StrEnum):
 
     ERROR = "error"
     LOG = "log"
+    SENSOR = "sensor"
+    AUDIT = "audit"
+    PLAN = "plan"
 
 
 class Operation(StrEnum):
@@ -99,7 +102,8 @@ REJECT = _schema(
 )
 
 # One batch of log that was read: from when to when, and what a use would have shown up as (Source values).
-# Its newest row of a file is also the position to go on from.
+# Its newest row of a file is also the position to go on from. `unrecognised` counts records of sessions that
+# are no message we know: a use may hide in them.
 COVERAGE = _schema(
     ("node", pa.string()),
     ("origin", pa.string()),
@@ -107,10 +111,24 @@ COVERAGE = _schema(
     ("start_offset", pa.int64()),
     ("end_offset", pa.int64()),
     ("records", pa.int64()),
+    ("unrecognised", pa.int64()),
     ("covered_from", TIME),
     ("covered_to", TIME),
     ("sources", pa.list_(pa.string())),
     ("read_at", TIME),
+)
+
+# A time of which lines of a log are lost: what else was read of it does not cover it.
+GAP = _schema(
+    ("node", pa.string()),
+    ("origin", pa.string()),
+    ("path", pa.string()),
+    ("log_offset", pa.int64()),
+    ("gap_from", TIME),
+    ("gap_to", TIME),
+    ("reason", pa.string()),
+    ("lines", pa.int64()),
+    ("found_at", TIME),
 )
 
 # Something a person should look at.
@@ -136,5 +154,6 @@ TABLES: dict[str, pa.Schema] = {
     "statement": STATEMENT,
     "reject": REJECT,
     "coverage": COVERAGE,
+    "gap": GAP,
     "alert": ALERT,
 }
