@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.csvlog import read_records, skip_record, split_complete
+from ingest.logs.csvlog import read_records, skip_record, split_complete
 from tests.ingest.fix_ingest import NOON, record
 
 _AWKWARD = st.text(alphabet="ab\",\n\r'é;$", max_size=12)
@@ -117,7 +117,7 @@ def test_the_repeated_hour_at_the_end_of_summer_time_is_told_by_its_abbreviation
     night = datetime(2026, 10, 25, 2, 30, tzinfo=UTC)
     log = b"".join(record("x", at=night).replace(b" UTC,", f" {zone},".encode()) for zone in ("CEST", "CET"))
     times = read_records(log, log_timezone="Europe/Berlin").records["occurred_at"].to_pylist()
-    assert [time.hour for time in times] == [0, 1]
+    assert [time and time.hour for time in times] == [0, 1]
 
 
 def test_a_rest_waits_unless_nothing_will_follow() -> None:

@@ -1,0 +1,1 @@
+"""Bytes of log files, in any of PostgreSQL's formats, become records."""
