@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.normalise import normalise, statement_id
-from ingest.statements import Statements
+from ingest.evidence.statements import Statements
+from ingest.grammar.normalise import normalise, statement_id, without_values
 
 _CANARY = "kanarienvogel"
 _LITERALS = st.sampled_from(
@@ -85,3 +85,47 @@ def test_of_what_is_not_sql_only_the_length_is_stored() -> None:
 def test_a_very_deep_statement_is_not_parsed_and_does_no_harm() -> None:
     sql = "select " + "(" * 20_000 + "1" + ")" * 20_000
     assert not Statements().of(sql).references.is_parsed
+
+
+@pytest.mark.parametrize(
+    ("sql", "normalised"),
+    [
+        ("select a from t where b in (1, 2,3) and c = 4", "select a from t where b in ($1, ...) and c = $2"),
+        ("select a in ($1, $2, $3), 5", "select a in ($1, ...), $2"),
+        ("select a in (-1, +2, 'x')", "select a in ($1, +$2, $3)"),
+        ("select a in (1)", "select a in ($1)"),
+        ("select a in (b, c)", "select a in (b, c)"),
+        ("select a in (select 1)", "select a in (select $1)"),
+        ("select a = any (array[1, 2])", "select a = any (array[$1, ...])"),
+        ("select (a, b) in ((1, 2), (3, 4))", "select (a, b) in (($1, $2), ...)"),
+        ("insert into t values (1, 'a'), (2, 'b') returning 3",
+         "insert into t values ($1, $2), ... returning $3"),
+        ("insert into t values (1, now()), (2, now()), (3, null)",
+         "insert into t values ($1, now()), ..., ($2, null)"),
+        ("select a in (1, 2", "select a in ($1, $2"),
+        ("values (1, 2), (3", "values ($1, $2), ($3"),
+    ],
+)  # fmt: skip
+def test_lists_of_values_are_folded(sql: str, normalised: str) -> None:
+    assert normalise(sql) == normalised
+
+
+@given(st.lists(st.sampled_from(["1", "-2", "'x'", "$1"]), min_size=2, max_size=5))
+def test_lists_of_any_length_are_one_statement(items: list[str]) -> None:
+    sql = f"select a from t where b in ({', '.join(items)})"
+    assert normalise(sql) == f"select a from t where b in ({'$1'}, ...)"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 'x', 1.5, e'y', b'1', x'f', $$z$$ from t where a = -2",
+        "declare c cursor for select interval '1 day'",
+    ],
+)
+def test_without_values_a_statement_still_parses(sql: str) -> None:
+    text = without_values(sql)
+    assert text is not None
+    assert not set("15xyzf2") & set(text.replace("x''", "").replace("for", "").replace("from", ""))
+    assert Statements().of(text).references == Statements().of(sql).references
+    assert without_values("select 'unterminated") is None

@@ -1,25 +1,33 @@
 """Parses statements with PostgreSQL's own grammar."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from pglast import ast
 from pglast.parser import ParseError, parse_sql
 
-from ingest.definitions import StatementWalk
-from ingest.references import References
+from ingest.grammar.definitions import StatementWalk
+from ingest.grammar.function_bodies import unparsed
+from ingest.grammar.references import References
 
 
 def references(sql: str) -> References:
-    """What a statement, or several in one string, refers to; constants are not looked into."""
-    walk = StatementWalk()
+    """What a statement, or several in one string, refers to; the words of what cannot be parsed."""
+    walk = StatementWalk(references)
     try:
         for statement in parse_sql(sql):
             walk.statement(statement.stmt)
     except (ParseError, RecursionError, ValueError):
-        return References(is_parsed=False)
+        return unparsed(sql)
     return walk.references()
+
+
+@lru_cache(maxsize=10_000)
+def body_references(language: str, text: str) -> References:
+    """What the body of a function refers to; its words where that cannot be parsed."""
+    return StatementWalk(references).body(language, text)
 
 
 def relation_positions(sql: str) -> frozenset[int] | None:

@@ -1,0 +1,1 @@
+"""Texts of statements become references: what PostgreSQL's own grammar says they name."""
