@@ -76,17 +76,16 @@ def present_element(snapshot: Snapshot, entry: AtticEntry) -> Element | None:
             named = table and any(column.name == entry.deprecated_name for column in table.columns)
             return Element(kind, table.schema, entry.deprecated_name, table.name) if table and named else None
         case Kind.INDEX:
-            index = next((i for i in snapshot.indexes if i.oid == oid), None)
+            index = snapshot.indexes_by_oid.get(oid)
             return Element(kind, index.schema, index.name) if index else None
         case Kind.CONSTRAINT:
-            item = next((c for c in snapshot.constraints if c.oid == oid), None)
+            item = snapshot.constraints_by_oid.get(oid)
             return Element(kind, item.schema, item.name, item.table) if item else None
         case Kind.ENUM:
-            enum = next((e for e in snapshot.enums if e.oid == oid), None)
+            enum = snapshot.enums_by_oid.get(oid)
             return Element(kind, enum.schema, enum.name) if enum else None
         case Kind.ENUM_VALUE:
-            found = ((e, label) for e in snapshot.enums for label, known in e.values.items() if known == oid)
-            return next((Element(kind, e.schema, label, e.name) for e, label in found), None)
+            return snapshot.labels_by_oid.get(oid)
 
 
 def mentions(text: str, name: str) -> bool:

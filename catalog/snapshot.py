@@ -145,7 +145,10 @@ class Enum:
 
 @dataclass(frozen=True)
 class Function:
-    """A function or procedure; `body` is its source text, `type_oids` the types in its signature."""
+    """A function or procedure; `body` is its source text, `type_oids` the types in its signature.
+
+    `search_path` is the setting that it brings along, None where it runs with its caller's.
+    """
 
     oid: int
     schema: str
@@ -154,17 +157,51 @@ class Function:
     body: str | None
     arguments: str
     type_oids: tuple[int, ...]
+    search_path: str | None = None
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger and the function that it calls."""
+    """A trigger, what fires it, and the function that it calls.
+
+    `columns` are those whose UPDATE fires it, empty for any; a snapshot of an older pgattic knows nothing of
+    all this, so that a trigger of it fires always.
+    """
 
     schema: str
     table: str
     name: str
     function_schema: str
     function_name: str
+    events: tuple[str, ...] = ("insert", "delete", "update", "truncate")
+    is_instead: bool = False
+    columns: tuple[str, ...] = ()
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rewrite rule as the statement that defines it; a view is a rule named `_RETURN`."""
+
+    schema: str
+    relation: str
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A stored object that calls a function, itself or through an operator.
+
+    `relation` is what it belongs to, as in StoredUse, and empty for functions, operators, domains, event
+    triggers, and casts (by the name of either type).
+    """
+
+    kind: str
+    schema: str
+    relation: str
+    name: str
+    function_oid: int
 
 
 @dataclass(frozen=True)
@@ -213,8 +250,24 @@ class AtticEntry:
 
 
 @dataclass(frozen=True)
+class SearchPath:
+    """A search_path that sessions begin with, as the server shows it (`"$user", public`).
+
+    It holds for one role or for all (None), in this database alone or in all databases.
+    """
+
+    role: str | None
+    is_of_database: bool
+    setting: str
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """A database's catalog at `taken_at`; `max_locks` is how many locks the server has room for in all."""
+    """A database's catalog at `taken_at`; `max_locks` is how many locks the server has room for in all.
+
+    `encoding` is what the server calls the encoding of the database; `search_paths` is empty where it is not
+    known what sessions begin with.
+    """
 
     database: str
     server_version: int
@@ -228,6 +281,10 @@ class Snapshot:
     stored_uses: tuple[StoredUse, ...]
     attic: tuple[AtticEntry, ...] = ()
     max_locks: int = _DEFAULT_MAX_LOCKS
+    encoding: str = "UTF8"
+    search_paths: tuple[SearchPath, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    calls: tuple[Call, ...] = ()
 
     @cached_property
     def shims(self) -> dict[int, AtticEntry]:
@@ -238,6 +295,68 @@ class Snapshot:
     def relations_by_oid(self) -> dict[int, Relation]:
         """Every relation by its OID."""
         return {relation.oid: relation for relation in self.relations}
+
+    @cached_property
+    def functions_by_oid(self) -> dict[int, Function]:
+        """Every function by its OID."""
+        return {function.oid: function for function in self.functions}
+
+    @cached_property
+    def indexes_by_oid(self) -> dict[int, Index]:
+        """Every index by its OID."""
+        return {index.oid: index for index in self.indexes}
+
+    @cached_property
+    def constraints_by_oid(self) -> dict[int, Constraint]:
+        """Every constraint by its OID."""
+        return {item.oid: item for item in self.constraints}
+
+    @cached_property
+    def enums_by_oid(self) -> dict[int, Enum]:
+        """Every enum type by its OID."""
+        return {enum.oid: enum for enum in self.enums}
+
+    @cached_property
+    def labels_by_oid(self) -> dict[int, Element]:
+        """Every value of an enum type by the OID of its label."""
+        return {
+            oid: Element(Kind.ENUM_VALUE, enum.schema, label, enum.name)
+            for enum in self.enums
+            for label, oid in enum.values.items()
+        }
+
+    @cached_property
+    def _functions_by_name(self) -> dict[str, list[Function]]:
+        return _grouped((function.name, function) for function in self.functions)
+
+    @cached_property
+    def _triggers_by_table(self) -> dict[tuple[str, str], list[Trigger]]:
+        return _grouped(((one.schema, one.table), one) for one in self.triggers if one.is_enabled)
+
+    @cached_property
+    def _rules_by_relation(self) -> dict[tuple[str, str], list[Rule]]:
+        return _grouped(((rule.schema, rule.relation), rule) for rule in self.rules)
+
+    @cached_property
+    def _calls_by_relation(self) -> dict[tuple[str, str], list[Call]]:
+        return _grouped(((call.schema, call.relation), call) for call in self.calls)
+
+    @cached_property
+    def _calls_by_name(self) -> dict[str, list[Call]]:
+        return _grouped((call.name, call) for call in self.calls if not call.relation)
+
+    @cached_property
+    def event_triggers(self) -> tuple[Call, ...]:
+        """The event triggers that are not disabled, with the functions that they call."""
+        return tuple(call for call in self.calls if call.kind == "event trigger")
+
+    @cached_property
+    def _uses_by_relation(self) -> dict[tuple[str, str | None], list[StoredUse]]:
+        return _grouped(((use.schema, use.relation), use) for use in self.stored_uses)
+
+    @cached_property
+    def _sequences_by_table(self) -> dict[tuple[str, str | None], list[Relation]]:
+        return _grouped(((r.schema, r.used_by_table), r) for r in self.relations if r.kind == "S")
 
     @cached_property
     def _relations_by_name(self) -> dict[tuple[str, str], Relation]:
@@ -296,6 +415,34 @@ class Snapshot:
         """What tables, views, sequences, indexes and enum types are called."""
         items: tuple[Relation | Index | Enum, ...] = (*self.relations, *self.indexes, *self.enums)
         return {key: frozenset(names) for key, names in _grouped((i.schema, i.name) for i in items).items()}
+
+    def functions_called(self, name: str) -> tuple[Function, ...]:
+        """The functions of that name in any schema, with any arguments."""
+        return tuple(self._functions_by_name.get(name, ()))
+
+    def triggers_of(self, schema: str, table: str) -> tuple[Trigger, ...]:
+        """The triggers of a table or view that are not disabled."""
+        return tuple(self._triggers_by_table.get((schema, table), ()))
+
+    def rules_of(self, schema: str, relation: str) -> tuple[Rule, ...]:
+        """The rules of a table or view."""
+        return tuple(self._rules_by_relation.get((schema, relation), ()))
+
+    def calls_of(self, schema: str, relation: str) -> tuple[Call, ...]:
+        """The calls of functions by stored objects of a relation."""
+        return tuple(self._calls_by_relation.get((schema, relation), ()))
+
+    def calls_by(self, name: str) -> tuple[Call, ...]:
+        """The calls of functions by what has that name and is no part of a relation."""
+        return tuple(self._calls_by_name.get(name, ()))
+
+    def stored_uses_on(self, schema: str, relation: str) -> tuple[StoredUse, ...]:
+        """What the stored objects of a relation (its view, policies, defaults…) refer to."""
+        return tuple(self._uses_by_relation.get((schema, relation), ()))
+
+    def sequences_of(self, schema: str, table: str) -> tuple[Relation, ...]:
+        """The sequences that belong to columns of a table."""
+        return tuple(self._sequences_by_table.get((schema, table), ()))
 
     def relations_called(self, name: str) -> tuple[Relation, ...]:
         """The relations of that name in any schema."""
@@ -501,6 +648,7 @@ def read_snapshot(db: Database) -> Snapshot:
     """Read the catalog of the connected database, all of it as of one moment."""
     with db.transaction():
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        search_paths = db.fetch(load_sql("catalog", "search_paths"))
         # With an empty search_path the server writes every name qualified, whoever is connected.
         db.execute("SET LOCAL search_path = ''")
         rows: dict[str, Any] = {
@@ -513,6 +661,8 @@ def read_snapshot(db: Database) -> Snapshot:
                 "functions",
                 "triggers",
                 "stored_uses",
+                "rules",
+                "calls",
             )
         }
         rows["attic"] = _read_attic(db)
@@ -521,6 +671,10 @@ def read_snapshot(db: Database) -> Snapshot:
             " * current_setting('max_connections')::integer"
         )
         rows |= {
+            "encoding": db.fetch_value(
+                "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
+            ),
+            "search_paths": [row for row in search_paths if row["setting"] is not None],
             "database": db.name,
             "server_version": db.server_version,
             "taken_at": db.fetch_value("SELECT clock_timestamp()"),

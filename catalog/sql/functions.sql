@@ -6,6 +6,8 @@ SELECT p.oid::bigint AS oid,
        -- BEGIN ATOMIC bodies are stored parsed; their dependencies stand in pg_depend.
        coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) AS body,
        pg_get_function_identity_arguments(p.oid) AS arguments,
+       (SELECT substring(s.item FROM '=(.*)') FROM unnest(p.proconfig) AS s(item)
+        WHERE s.item LIKE 'search\_path=%') AS search_path,
        coalesce((SELECT jsonb_agg(DISTINCT coalesce(nullif(t.typelem, 0), t.oid)::bigint)
                  FROM unnest(array_append(coalesce(p.proallargtypes, p.proargtypes::oid[]), p.prorettype)) AS a(type)
                  JOIN pg_type t ON t.oid = a.type), '[]'::jsonb) AS type_oids

@@ -3,8 +3,9 @@
 -- without ever saying its name.
 WITH referrer AS (
     SELECT 'pg_rewrite'::regclass AS classid, r.oid AS objid, 0 AS objsubid,
-           CASE c.relkind WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' ELSE 'rule' END AS kind,
-           n.nspname AS schema, c.relname AS relation, CASE WHEN c.relkind IN ('v', 'm') THEN c.relname ELSE r.rulename END AS name,
+           CASE WHEN r.rulename <> '_RETURN' THEN 'rule' WHEN c.relkind = 'm' THEN 'materialized view' ELSE 'view' END AS kind,
+           n.nspname AS schema, c.relname AS relation,
+           CASE WHEN r.rulename = '_RETURN' THEN c.relname ELSE r.rulename END AS name,
            c.oid AS relid
     FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
     UNION ALL

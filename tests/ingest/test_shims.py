@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from catalog.snapshot import AtticEntry, Snapshot
-from ingest.accesses import Reader
-from ingest.csvlog import read_records
-from ingest.world import History
+from ingest.evidence.accesses import Reader
+from ingest.logs.csvlog import read_records
+from ingest.meaning.world import History
 from tests.ingest.fix_ingest import NOON, entry, record, relation, shop
 
 AFTER = NOON + timedelta(minutes=5)
