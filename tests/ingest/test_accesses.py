@@ -1,13 +1,20 @@
 """From records to uses: the former and the deprecated name, what is implicit, what counts once."""
 
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from itertools import accumulate, pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingest.accesses import Reader
-from ingest.csvlog import read_records
-from ingest.world import History
-from tests.ingest.fix_ingest import DEPRECATED, NOON, entry, missing, record, shop
+from ingest.evidence.accesses import Reader
+from ingest.evidence.caches import Cache
+from ingest.grammar.normalise import statement_id
+from ingest.logs.csvlog import read_records
+from ingest.meaning.world import History
+from tests.ingest.fix_ingest import DEPRECATED, NOON, entry, missing, record, relation, shop
 
 AFTER = NOON + timedelta(minutes=5)
 BEFORE = NOON - timedelta(minutes=5)
@@ -103,7 +110,7 @@ def test_a_statement_that_succeeded_under_the_former_name_is_a_use() -> None:
         (failed("42P01", "x", "select * from public . users_old", "public"), ["read table:users_old"]),
         (failed("42P01", "x", "select * from archive.users_old", "archive"), []),
         (failed("42P01", "x", "select 'USERS_OLD'::regclass", "'USERS"), ["read table:users_old"]),
-        (failed("42P01", "x", "select nextval('public.users_old')", "'public"), ["read table:users_old"]),
+        (failed("42P01", "x", "select nextval('public.users_old')", "'public"), ["write table:users_old"]),
         (failed("42P01", 'relation "users_old" does not exist', "copy users_old to stdout"), [
             "read table:users_old"
         ]),
@@ -179,7 +186,7 @@ def test_a_trigger_s_missing_field_speaks_for_every_column_of_that_name() -> Non
     line = failed(
         "42703", 'record "new" has no field "legacy"', "update users set id = 1", inner_sql="new.legacy"
     )
-    assert "error read column:orders.legacy ambiguous" not in uses(line)
+    assert "error read column:orders.legacy ambiguous" in uses(line)
     quoted = failed("42703", 'column "legacy" is missing', "", inner_sql="legacy is null")
     assert "error read column:orders.legacy ambiguous" in uses(quoted)
 
@@ -242,3 +249,175 @@ def test_our_own_sessions_and_other_databases_are_no_uses() -> None:
 def test_bytes_of_another_encoding_do_no_harm() -> None:
     latin = record("statement: select '?' from users").replace(b"?", b"\xe9")
     assert uses(latin) == ["ok read table:users"]
+
+
+def counted(*batches: list[bytes], reader: Reader | None = None) -> Counter[str]:
+    """How often each element was used, as the tables tell it after some batches."""
+    reader = reader or Reader(History(shop()))
+    found: Counter[str] = Counter()
+    for batch in batches:
+        records = read_records(b"".join(batch)).records
+        rows = reader.rows(records, node="primary", origin="o", known=set(), sees_all=True)
+        for row in rows.usage_hourly.to_pylist():
+            found[f"{row['outcome']} {row['element']}"] += row["uses"]
+    return found
+
+
+def extended(session: str, *steps: tuple[str, str]) -> list[bytes]:
+    """A session's lines by the extended protocol: each step is parse, bind or execute, and a statement."""
+    return [
+        record(f"duration: 0.1 ms  {step} <unnamed>: {sql}", session=session, line=line)
+        for line, (step, sql) in enumerate(steps, 1)
+    ]
+
+
+@given(st.data())
+def test_a_run_counts_once_wherever_batches_end_and_whoever_speaks_between(data: st.DataObject) -> None:
+    ways = [("parse", "bind", "execute"), ("bind", "execute"), ("execute",)]
+    runs = st.lists(st.tuples(st.sampled_from(ways), st.sampled_from(["1", "2, 3"])), min_size=1, max_size=4)
+    chosen = [data.draw(runs) for _ in range(3)]
+    spoken = [
+        extended(
+            f"6b035698.{number}",
+            *((step, f"select {what} from users") for steps, what in session for step in steps),
+        )
+        for number, session in enumerate(chosen)
+    ]
+    turns = data.draw(st.permutations([n for n, lines in enumerate(spoken) for _ in lines]))
+    whole = [spoken[turn].pop(0) for turn in turns]
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)))))
+    batches = [whole[start:end] for start, end in pairwise([0, *cuts, len(whole)])]
+    assert counted(*batches) == {"ok table:public.users": sum(map(len, chosen))}
+
+
+def test_a_statement_that_was_only_parsed_counts_once() -> None:
+    one, other = "select 1 from users", "select id from users"
+    lines = extended("6b035698.1", ("parse", one), ("bind", one), ("parse", other), ("bind", other))
+    assert counted(lines[:2], lines[2:3], lines[3:])["ok table:public.users"] == 2
+
+
+def test_an_error_after_its_statement_s_line_counts_once_across_batches() -> None:
+    sql = "select 1 from users, users_old"
+    batches = [record(f"statement: {sql}", at=AFTER)], [missing("users_old", sql, at=AFTER, line=2)]
+    assert counted(*batches) == {"ok table:public.users": 1, "error table:public.users_old": 1}
+    # Nobody told of a second try, or of one after a success.
+    again = [missing("users_old", sql, at=AFTER, line=3)]
+    assert counted(*batches, again)["error table:public.users"] == 1
+    success = [record(f"duration: 0.1 ms  statement: {sql}", at=AFTER)]
+    assert counted(success, again)["error table:public.users"] == 1
+
+
+def test_a_storm_of_errors_says_what_each_of_them_says() -> None:
+    storm = [
+        line
+        for number in range(6)
+        for line in (
+            missing("users_old", f"select {number} from users_old where id = '{number}'", at=AFTER),
+            missing("users_old", f"select '{'x' * number}', 1 from users_old", at=AFTER),
+            failed("42703", "x", f"select {number}, legacy from public.orders", "legacy"),
+            failed("22P02", f'invalid value for enum mood_dep: "{number}"', "select 'x'::mood_dep", "'x'"),
+            failed("23505", f"key {number}", f"insert into {DEPRECATED} (id) values ({number})"),
+            failed("42P01", "x", f"select nextval('no_{number}'), users_old.id from users", "users_old"),
+            failed("42P01", "x", "select 'USERS_OLD'::regclass", "'USERS"),
+            failed("42P01", "x", f"select 'users_older'::regclass, {number}", "'users"),
+            missing("users_old", f"select 'é{number}' from users_old", at=AFTER),
+        )
+    ]
+    alone = Counter(use for line in storm for use in uses(line))
+    assert Counter(uses(*storm)) == alone
+    assert alone["error read table:users_old"] == 24
+
+
+def test_accesses_and_counts_tell_who_when_and_where() -> None:
+    sql = "select 1 from users_old where id = 7"
+    batch = [
+        missing("users_old", sql, at=AFTER + timedelta(minutes=minutes), line=line, application=application)
+        for line, (minutes, application) in enumerate(
+            [(0, "web"), (10, "web"), (70, "web"), (71, "worker")], 1
+        )
+    ]
+    reader = Reader(History(shop()))
+    known: set[str] = set()
+    rows = reader.rows(read_records(b"".join(batch)).records, node="primary", origin="o", known=known)
+    accesses = rows.access.to_pylist()
+    assert [(row["session_line"], row["application"], row["client"]) for row in accesses] == [
+        (1, "web", "10.0.0.7"), (2, "web", "10.0.0.7"), (3, "web", "10.0.0.7"), (4, "worker", "10.0.0.7"),
+    ]  # fmt: skip
+    assert accesses[0] == {
+        "occurred_at": AFTER, "node": "primary", "element": "table:public.users_old", "operation": "read",
+        "outcome": "error", "source": "error", "via": None, "implicit": False, "ambiguous": False,
+        "sqlstate": "42P01", "role": "ann", "database": "shop", "application": "web", "client": "10.0.0.7",
+        "statement_id": rows.statement["statement_id"][0].as_py(), "session_id": "6b035698.34a9",
+        "session_line": 1, "origin": "o", "log_offset": 0, "day": AFTER.date(),
+    }  # fmt: skip
+    assert [row["log_offset"] for row in accesses] == [0, *accumulate(map(len, batch[:-1]))]
+    counts = {(row["hour"].hour, row["application"]): row for row in rows.usage_hourly.to_pylist()}
+    assert {key: row["uses"] for key, row in counts.items()} == {
+        (12, "web"): 2,
+        (13, "web"): 1,
+        (13, "worker"): 1,
+    }
+    first = counts[12, "web"]
+    assert (first["first_at"], first["last_at"]) == (AFTER, AFTER + timedelta(minutes=10))
+    assert rows.statement.to_pylist() == [
+        {"statement_id": statement_id("select $1 from users_old where id = $2"), "first_seen_at": AFTER,
+         "text": "select $1 from users_old where id = $2", "is_parsed": True, "day": AFTER.date()}
+    ]  # fmt: skip
+    again = reader.rows(read_records(batch[0]).records, node="primary", origin="o", known=known)
+    assert len(again.statement) == 0
+
+
+def test_lines_that_nobody_knows_are_counted() -> None:
+    batch = [
+        record("statement: select 1 from users"),
+        record("duration: 0.5 ms"),
+        record("Anweisung, etwas anders: select 1 from users"),
+        record("hello", sql="select f()", context="PL/pgSQL function f() line 1 at RAISE"),
+        record("pgattic sensor: read table:public.nothing", sql="select 1"),
+        record("there is no transaction in progress", sqlstate="01000"),
+        record("hello", database="warehouse"),
+    ]
+    rows = Reader(History(shop())).rows(
+        read_records(b"".join(batch)).records, node="primary", origin="o", known=set()
+    )
+    assert rows.unrecognised == 2
+
+
+def test_a_batch_without_records_says_nothing() -> None:
+    assert counted([]) == {}
+    assert counted([record("statement: select 1 from users", database="warehouse")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec"), [("LATIN1", "latin-1"), ("WIN1251", "cp1251"), ("UTF8", "utf-8")]
+)
+def test_names_are_read_in_the_encoding_of_their_database(encoding: str, codec: str) -> None:
+    name = "ж" if encoding == "WIN1251" else "é"
+    snapshot = replace(shop(), encoding=encoding, relations=(relation(40, f"t{name}", "id"),))
+    line = record(f"statement: select id from t{name} where id = '{name}'").decode().encode(codec)
+    found = Reader(History(snapshot)).observe(read_records(line).records)
+    assert [each.use.element.name for each in found] == [f"t{name}", "id"]
+
+
+def test_what_is_remembered_of_a_log_is_bounded() -> None:
+    cache: Cache[int, str] = Cache(16_000)
+    for number in range(10_000):
+        cache.keep(number, "x", 100)
+        assert len(cache) <= 160
+    assert cache.get(9_999) == "x"
+    # What is too large is given back, and not kept.
+    assert cache.keep(-1, "y", 2_000) == "y"
+    assert cache.get(-1) is None
+
+
+def test_after_a_rollback_who_succeeds_is_no_access_of_the_attic() -> None:
+    entries = (entry("table:public.users_old", DEPRECATED, 1, until=AFTER), *shop().attic[1:])
+    back = replace(shop(), attic=entries, relations=(relation(1, "users_old", "id"), *shop().relations[1:]))
+    late = AFTER + timedelta(seconds=10)
+    ran = record("duration: 1 ms  statement: select id from users_old", at=late)
+    failed_late = missing("users_old", "select id from users_old", at=late, line=2)
+    told = [
+        Reader(History(back)).rows(read_records(line).records, node="n", origin="o", known=set()).access
+        for line in (ran, failed_late)
+    ]
+    assert [row["outcome"] for rows in told for row in rows.to_pylist()] == ["error"]

@@ -1,33 +1,45 @@
-"""What an error says is missing: uses of former names of elements in the attic.
+"""What an error proves: uses of elements in the attic under their former names, and constraints that refuse.
 
 The position in the failing statement tells the name whatever language the server speaks. Where there is no
-position, the first quoted name of the message has to do.
+position, the first quoted name of the message has to do. A log without SQLSTATEs leaves open what an error is
+about, so that everything it can mean is looked for.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from catalog.elements import Element, Kind
-from ingest.messages import Message
-from ingest.parse import relation_positions
-from ingest.references import Name, References
-from ingest.resolve import Use, tables_named
+from ingest.evidence.messages import Message
+from ingest.evidence.statements import Statements
+from ingest.grammar.parse import relation_positions
+from ingest.grammar.references import Name, References
+from ingest.logs.records import UNKNOWN_STATE
+from ingest.meaning.resolve import Use, tables_named
+from ingest.meaning.world import World
 from ingest.schemas import Operation
-from ingest.statements import Statements
-from ingest.world import World
 
 UNDEFINED_TABLE = "42P01"
 UNDEFINED_COLUMN = "42703"
 UNDEFINED_OBJECT = "42704"
 INVALID_VALUE = "22P02"
+INVALID_PARAMETER = "22023"
+# Not null, foreign key, unique, check and exclusion; the constraint is named as it is called now.
+VIOLATIONS = ("23502", "23503", "23505", "23514", "23P01")
+_NOT_TOLD = UNKNOWN_STATE.decode()
 
 _PART = r'(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))'
 _NEXT_PART = re.compile(r"\s*(\.?)\s*" + _PART)
 _LITERAL = re.compile(r"[eEnN]?'((?:[^']|'')*)'")
 # Quotation marks of the languages that PostgreSQL's messages are translated to.
-_QUOTED = re.compile(r"[\"«„“”»]\s?(.+?)\s?[\"«»“”](?=\W|$)")
-_FUNCTION = re.compile(r'^PL/\w+\W(?:.*?\s)?([^\s("]+)\(|"([^"(]+)(?:\([^"]*\))?"')
+_QUOTED = re.compile(r"[\"«„“”»]\s?(.+?)\s?[\"«»“”](?=\W|[^\x00-\x7f]|$)")
+# Quoted text in a context is a value more often than a name (`COPY t, line 7, column c: "…"`), and values
+# stay out of the tables.
+_FUNCTION = re.compile(
+    r"^PL/\w+\W(?:[^\"'«»„“”]*\s)?([^\s(\"'«»„“”]+)\("
+    r'|^(?:compilation of )?(?:SQL|PL/\w+) function "([^"(]+)(?:\([^"]*\))?"'
+)
 _LONGEST_NAME = 63
 _RELATIONS = frozenset({Kind.TABLE, Kind.INDEX, Kind.VIEW, Kind.MATVIEW, Kind.SEQUENCE})
 # Their own SQLSTATEs tell them.
@@ -82,13 +94,13 @@ def via_of(message: Message) -> str | None:
 
 def missing_uses(message: Message, statements: Statements, world: World) -> tuple[Use, ...]:
     """The elements in the attic whose former names an error proves to be in use."""
-    finder = _FINDERS.get(message.sqlstate)
-    if finder is None or not world.attic:
+    finders = _EVERY_FINDER if message.sqlstate == _NOT_TOLD else _FINDERS.get(message.sqlstate, ())
+    if not finders or not world.attic:
         return ()
     sql = message.inner_sql or message.sql
     position = message.inner_position if message.inner_sql else message.position
     failure = _Failure(sql, position, message.text, statements.of(sql).references)
-    found = dict.fromkeys(finder(failure, world))
+    found = dict.fromkeys(chain.from_iterable(finder(failure, world) for finder in finders))
     ambiguous = len(found) > 1
     via = via_of(message)
     return tuple(Use(e, operation, ambiguous=ambiguous or unsure, via=via) for e, operation, unsure in found)
@@ -143,12 +155,13 @@ def _missing_columns(failure: _Failure, world: World) -> Iterator[_Found]:
     refs = failure.references
     entries = [e for e in world.attic if e.kind is Kind.COLUMN and e.name == column]
     operation = next((use.operation for use in refs.columns if use.name == column), Operation.READ)
-    if not refs.relations:
+    known = {use.relation for use in refs.relations}
+    named = {n for use in refs.columns if use.name == column for level in use.levels for n in level}
+    if not known or named - known:
         # Within a trigger's NEW.x there is no table to be seen; nothing speaks against any.
         yield from ((element, operation, True) for element in entries)
         return
-    named = {n for use in refs.columns if use.name == column for level in use.levels for n in level}
-    tables = _tables_meant(named or {use.relation for use in refs.relations}, world)
+    tables = _tables_meant(named or known, world)
     for element in entries:
         if element.table in tables:
             yield element, operation, False
@@ -188,6 +201,14 @@ def _bad_values(failure: _Failure, world: World) -> Iterator[_Found]:
             yield element, Operation.READ, (element.parent or "") not in failure.text
 
 
+def _violated(failure: _Failure, world: World) -> Iterator[_Found]:
+    """A constraint, or the index behind it, that has just refused a row."""
+    quoted = {match[1] for match in _QUOTED.finditer(failure.text)}
+    for element, entry in world.attic.items():
+        if element.kind in (Kind.CONSTRAINT, Kind.INDEX) and entry.deprecated_name in quoted:
+            yield element, Operation.WRITE, False
+
+
 def _name(path: Path) -> Name:
     return (path[-2] if len(path) > 1 else None), path[-1]
 
@@ -196,9 +217,13 @@ def _means(name: Name, element: Element) -> bool:
     return name[1] == element.name and name[0] in (None, element.schema)
 
 
-_FINDERS: dict[str, Callable[[_Failure, World], Iterator[_Found]]] = {
-    UNDEFINED_TABLE: _missing_relations,
-    UNDEFINED_COLUMN: _missing_columns,
-    UNDEFINED_OBJECT: _missing_objects,
-    INVALID_VALUE: _bad_values,
+_Finder = Callable[[_Failure, World], Iterator[_Found]]
+_FINDERS: dict[str, tuple[_Finder, ...]] = {
+    UNDEFINED_TABLE: (_missing_relations,),
+    UNDEFINED_COLUMN: (_missing_columns,),
+    UNDEFINED_OBJECT: (_missing_objects,),
+    INVALID_VALUE: (_bad_values,),
+    INVALID_PARAMETER: (_bad_values,),
+    **dict.fromkeys(VIOLATIONS, (_violated,)),
 }
+_EVERY_FINDER = tuple(dict.fromkeys(chain.from_iterable(_FINDERS.values())))

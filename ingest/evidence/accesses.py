@@ -1,0 +1,228 @@
+"""From log records to evidence: who used which element, and how often.
+
+Records are looked at many at once. Each is given a *case*: a statement under one path and in one stretch of
+time, or an error, which uses the same elements whoever ran it. Only cases are looked into one by one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.database import APPLICATION_NAME
+from ingest.evidence.audit_lines import audited_sql, uses_of_audit
+from ingest.evidence.cases import Case, Cases, Setting
+from ingest.evidence.columns import (
+    Flags,
+    Numbers,
+    by_group,
+    column,
+    combined,
+    encoded,
+    first_places,
+    numbered,
+)
+from ingest.evidence.conversations import Heard, Lookup, Speech, hear
+from ingest.evidence.counting import EvidenceRows as EvidenceRows  # noqa: PLC0414 what a reader gives
+from ingest.evidence.counting import Told, evidence_rows
+from ingest.evidence.languages import MessageKind, line_kind, prepared_statement
+from ingest.evidence.messages import decoder, message_of
+from ingest.evidence.plans import planned_sql, uses_of_plan
+from ingest.evidence.recognition import CODES, KINDS, UNKNOWN, Batch, Recogniser
+from ingest.evidence.sensors import uses_of_sensor
+from ingest.evidence.sessions import Session, Sessions
+from ingest.evidence.statements import Statement, Statements
+from ingest.grammar.normalise import without_values
+from ingest.grammar.paths import Path, default_path
+from ingest.meaning.resolve import Use
+from ingest.meaning.world import History
+from ingest.schemas import Outcome, Source
+
+_ERROR = CODES[MessageKind.ERROR]
+_TOLD_ALONE = [CODES[kind] for kind in (MessageKind.AUDIT, MessageKind.PLAN, MessageKind.SENSOR)]
+# Lines after a statement has run, or has been parsed: what it names is there.
+_SUCCEEDED = [CODES[kind] for kind in (MessageKind.DURATION, MessageKind.PREPARE)]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One use, and what told of it."""
+
+    use: Use
+    outcome: Outcome
+    source: Source
+    statement: Statement | None
+
+
+class Reader:
+    """Reads records against one snapshot; knows statements and sessions again from batch to batch."""
+
+    def __init__(
+        self, history: History, statements: Statements | None = None, sessions: Sessions | None = None
+    ) -> None:
+        self.history = history
+        self.statements = statements or Statements()
+        self.sessions = Sessions() if sessions is None else sessions
+        self._database = history.snapshot.database
+        self._decode = decoder(history.snapshot.encoding)
+        self._recogniser = Recogniser(self.statements, self._decode)
+        self._cases = Cases(history, self.statements)
+        self._defaults: dict[str, Path | None] = {}
+
+    def rows(
+        self, records: pa.Table, *, node: str, origin: str, known: set[str], sees_all: bool = False
+    ) -> EvidenceRows:
+        """What a table of RECORD says, as rows of the tables.
+
+        Statements that are not in `known` yet get a row and are added to it. `sees_all` says that the log
+        shows every statement, so that what sessions set can be followed.
+        """
+        told = self._read(records, sees_all=sees_all)
+        return evidence_rows(told, node=node, origin=origin, known=known)
+
+    def observe(self, records: pa.Table, *, sees_all: bool = False) -> list[Observed]:
+        """The uses that a table of RECORD tells of, in its order."""
+        told = self._read(records, sees_all=sees_all)
+        cases = (told.cases[place] for place in told.places.tolist() if place != UNKNOWN)
+        return [
+            Observed(use, case.outcome, case.source, case.statement) for case in cases for use in case.uses
+        ]
+
+    def _read(self, records: pa.Table, *, sees_all: bool) -> Told:
+        self.sessions.watch(pc.min(records["occurred_at"]).as_py(), sees_all=sees_all)
+        session, sessions = self._sessions_of(records)
+        is_ours = self._is_ours(records)
+        if not is_ours.all():
+            records, session = records.filter(pa.array(is_ours)), session[is_ours]
+        records = records.combine_chunks()
+        batch = self._recogniser.recognise(records)
+        rows = np.flatnonzero(batch.statement != UNKNOWN)
+        rows = rows[by_group(session[rows])]
+        speech = Speech(session[rows], batch.kind[rows], batch.statement[rows], sessions, batch.statements)
+        heard = hear(speech, self._lookup(records, rows, session), sees_all=sees_all)
+        self.sessions.forget_old()
+        places, cases = self._told(batch, rows, heard)
+        unrecognised = int(np.count_nonzero(batch.kind == UNKNOWN))
+        return Told(records, places, cases, unrecognised, self._database, self._decode)
+
+    def _is_ours(self, records: pa.Table) -> Flags:
+        """The records of the snapshot's database, without those of pgattic's own sessions."""
+        here = pa.scalar(self._database.encode(), pa.binary())
+        # Where only names are known, every database counts; what has none is no session.
+        compare = pc.equal if self._database else pc.not_equal
+        # Null where the log does not tell the database: it could be ours.
+        is_here: Flags = np.asarray(compare(records["database"], here).fill_null(True))
+        ours = pa.scalar(APPLICATION_NAME.encode(), pa.binary())
+        is_own: Flags = np.asarray(pc.equal(records["application"], ours).fill_null(False))
+        return np.logical_and(is_here, ~is_own)
+
+    def _sessions_of(self, records: pa.Table) -> tuple[Numbers, list[Session]]:
+        """The session of each record, as a place among those of the batch."""
+        codes, names = encoded(column(records, "session_id"))
+        lines = column(records, "session_line").take(first_places(codes, len(names))).to_pylist()
+        return codes, [
+            self.sessions.of(self._decode(name), line) for name, line in zip(names, lines, strict=True)
+        ]
+
+    def _lookup(self, records: pa.Table, rows: Numbers, session: Numbers) -> Lookup:
+        """What following the sessions asks of a session (by place), and of a line by its place in `rows`."""
+        roles = column(records, "role")
+        firsts = first_places(session, int(session.max(initial=0)) + 1)
+
+        def default(place: int) -> tuple[str, Path | None]:
+            role = self._decode(roles[int(firsts[place])].as_py())
+            if role not in self._defaults:
+                self._defaults[role] = default_path(self.history.snapshot, role)
+            return role, self._defaults[role]
+
+        def kept_sql(line: int) -> str | None:
+            text = self._decode(records["message"][int(rows[line])].as_py())
+            found = line_kind(text)
+            return without_values(text[found[1] :]) if found else None
+
+        def told_sql(line: int) -> str | None:
+            return prepared_statement(self._decode(records["detail"][int(rows[line])].as_py()))
+
+        return Lookup(default, kept_sql, told_sql, self.statements.of, self._cases.effects)
+
+    def _told(self, batch: Batch, rows: Numbers, heard: Heard) -> tuple[Numbers, list[Case]]:
+        """The case of each record, as its place in the list; UNKNOWN where it tells of no use."""
+        places = np.full(len(batch.records), UNKNOWN, dtype=np.int64)
+        cases: dict[int, tuple[int, Case]] = {}
+
+        def place(case: Case) -> int:
+            return cases.setdefault(id(case), (len(cases), case))[0]
+
+        epochs = self._epochs(batch.records)
+        counted = np.flatnonzero(~heard.is_again)
+        kept = np.full(len(rows), UNKNOWN, dtype=np.int64)
+        for line, statement in heard.kept.items():
+            kept[line] = batch.place(statement)
+        is_error = batch.kind[rows] == _ERROR
+        flag = np.where(is_error, heard.is_told, np.isin(batch.kind[rows], _SUCCEEDED))
+        what = np.where(is_error, batch.failure[rows], batch.statement[rows])
+        columns = (is_error, what, flag, kept + 1, heard.path, epochs[rows])
+        firsts, inverse = numbered(combined([each[counted].astype(np.int64) for each in columns]))
+        of_key = np.zeros(len(firsts), dtype=np.int64)
+        # Any moment of a stretch stands for it.
+        moments = self._moments(batch.records, epochs)
+        for key, line in enumerate(counted[firsts].tolist()):
+            row = int(rows[line])
+            epoch = int(epochs[row])
+            setting = Setting(moments[epoch], epoch, *heard.paths[int(heard.path[line])])
+            if is_error[line]:
+                failure = batch.failures[int(what[line])]
+                case = self._cases.failed(failure, setting, is_told=flag[line], kept=heard.kept.get(line))
+            else:
+                statement = batch.statements[int(what[line])]
+                case = self._cases.ran(statement, setting, proves=flag[line], kept=heard.kept.get(line))
+            of_key[key] = place(case)
+        places[rows[counted]] = of_key[inverse]
+        for row, case in self._told_alone(batch, epochs):
+            places[row] = place(case)
+        return places, [case for _, case in cases.values()]
+
+    def _told_alone(self, batch: Batch, epochs: Numbers) -> Iterator[tuple[int, Case]]:
+        """Lines of audits, plans and sensors, one by one."""
+        rows = np.flatnonzero(np.isin(batch.kind, _TOLD_ALONE))
+        for row, values in zip(rows.tolist(), batch.records.take(rows).to_pylist(), strict=True):
+            message = message_of(values, KINDS[int(batch.kind[row])], self._decode)
+            # The path of the statement that the line is about has gone with it, or is its function's.
+            setting = Setting(message.occurred_at, int(epochs[row]), None)
+            world = self.history.world(message.occurred_at)
+            match message.kind:
+                case MessageKind.AUDIT:
+                    source, sql = Source.AUDIT, audited_sql(message.text)
+                    uses = uses_of_audit(message, self.statements, world, None)
+                case MessageKind.PLAN:
+                    source, sql = Source.PLAN, planned_sql(message.text)
+                    uses = uses_of_plan(message, self.statements, world, None)
+                case _:
+                    source, sql = Source.SENSOR, message.sql
+                    uses = uses_of_sensor(message, world)
+            case = self._cases.told(uses, source, self.statements.of(sql) if sql else None, setting)
+            if case.uses:
+                yield row, case
+            elif source is Source.SENSOR or sql is None:
+                # It only looked like one.
+                batch.kind[row] = UNKNOWN
+
+    def _moments(self, records: pa.Table, epochs: Numbers) -> dict[int, datetime]:
+        """A moment of each stretch of time."""
+        firsts, _ = numbered(epochs)
+        moments: list[Any] = column(records, "occurred_at").take(firsts).to_pylist()
+        return dict(zip(epochs[firsts].tolist(), moments, strict=True))
+
+    def _epochs(self, records: pa.Table) -> Numbers:
+        """The stretch of time without a change of names that each record is in; nearly always one for all."""
+        times = column(records, "occurred_at")
+        ends: Any = pc.min_max(times).as_py()
+        found = {self.history.epoch(ends[end]) for end in ("min", "max") if ends[end] is not None}
+        if len(found) == 1:
+            return np.full(len(times), found.pop(), dtype=np.int64)
+        moments: list[Any] = times.to_pylist()
+        return np.array([self.history.epoch(moment) for moment in moments], dtype=np.int64)
