@@ -31,6 +31,34 @@ def server15() -> Iterator[ThrowawayServer]:
         yield server
 
 
+# Of each statement: the line before it runs, its plan, and (15) what pgaudit says of it.
+_TALKATIVE = {
+    "log_statement": "all",
+    "log_lock_waits": "on",
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.log_nested_statements": "on",
+    "auto_explain.log_verbose": "on",
+}
+_AUDITED = {"pgaudit.log": "all", "pgaudit.log_relation": "on"}
+
+
+@pytest.fixture(scope="session")
+def talkative15() -> Iterator[ThrowawayServer]:
+    """A PostgreSQL 15 with pgaudit and auto_explain; skips where Debian's packages are absent."""
+    if not (DEBIAN_15_BIN.parent / "lib" / "pgaudit.so").exists():
+        pytest.skip(f"no PostgreSQL 15 with pgaudit in {DEBIAN_15_BIN.parent}")
+    libraries = {"shared_preload_libraries": "pgaudit, auto_explain"}
+    with ThrowawayServer(settings=libraries | _TALKATIVE | _AUDITED, bin_directory=DEBIAN_15_BIN) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def talkative18() -> Iterator[ThrowawayServer]:
+    """A PostgreSQL 18 with auto_explain."""
+    with ThrowawayServer(settings={"shared_preload_libraries": "auto_explain"} | _TALKATIVE) as server:
+        yield server
+
+
 @pytest.fixture(params=["18", pytest.param("15", marks=pytest.mark.pg15)])
 def server(request: pytest.FixtureRequest) -> ThrowawayServer:
     """Each supported server in turn; for behaviour that depends on PostgreSQL."""
