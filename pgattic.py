@@ -1,32 +1,31 @@
 """The command line: puts together each folder's own commands, and turns errors into one clear line."""
 
 import sys
-from importlib.abc import MetaPathFinder
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-import analytics.cli
-import dashboard.cli
-import demo.cli
-import ingest.cli
-import migrations.cli
-from analytics.alerts import alerts_for, describe
 from catalog.errors import PgatticError
+from catalog.lean import without_pandas
 from catalog.terminal import Invocation, error_console
 
-app = typer.Typer(
-    name="pgattic",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+# The commands of each folder. Only the folder of the command at hand is loaded: none waits for the libraries
+# of the others.
+COMMANDS = {
+    "migrations": (
+        "init", "plan", "approve", "apply", "rollback", "status", "audit", "breaker", "checkpoint",
+    ),
+    "analytics": ("scan", "usage", "readiness", "report", "doctor"),
+    "ingest": ("ingest", "compact", "snapshot"),
+    "dashboard": ("dashboard",),
+    "demo": ("demo",),
+}  # fmt: skip
 
 
-@app.callback()
 def pgattic(
     ctx: typer.Context,
     config: Annotated[
@@ -41,39 +40,51 @@ def pgattic(
     ctx.obj = Invocation(config)
 
 
-migrations.cli.register(app)
-analytics.cli.register(app)
-ingest.cli.register(app, alerting=alerts_for, describe=describe)
-dashboard.cli.register(app)
-demo.cli.register(app)
-
-
-class _WithoutPandas(MetaPathFinder):
-    """Keeps pandas out of the process: pyarrow loads it whenever it is installed, and does well without.
-
-    The dashboard, which needs it, is a process of its own; every other command starts a second faster.
-    """
-
-    def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002
-        if name == "pandas":
-            raise ImportError("commands do not use pandas", name=name)
+def application(folders: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with the commands of some folders; all of them by default."""
+    app = typer.Typer(
+        name="pgattic",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(pgattic)
+    for folder in folders:
+        commands = import_module(f"{folder}.cli")
+        if folder == "ingest":
+            # What is alarming is not for the reader of logs to decide.
+            alerts = import_module("analytics.alerts")
+            commands.register(app, alerting=alerts.alerts_for, describe=alerts.describe)
+        else:
+            commands.register(app)
+    return app
 
 
 def main() -> None:
-    """The console script."""
-    sys.meta_path.insert(0, _WithoutPandas())
+    """The console script; the dashboard, which needs pandas, is a process of its own."""
+    without_pandas()
     run()
 
 
 def run() -> None:
     """Run a command; exit codes: 0 fine, 1 finding or refusal, 2 wrong use or configuration."""
     try:
-        app()
+        application(_folders(sys.argv[1:]))()
     except PgatticError as error:
         error_console.print(f"[bold red]error:[/] {_one_line(error)}", soft_wrap=True)
         for detail in error.details:
             error_console.print(f"  - {_one_line(detail)}", soft_wrap=True)
         sys.exit(error.exit_code)
+
+
+def _folders(arguments: Sequence[str]) -> Iterable[str]:
+    """The folder of the command that is named; all where none is, for help and for complaints."""
+    owners = {command: folder for folder, commands in COMMANDS.items() for command in commands}
+    before = ("", *arguments)
+    words = (each for each, last in zip(arguments, before, strict=False) if last != "--config")
+    named = next((owners[each] for each in words if each in owners), None)
+    return COMMANDS if named is None else (named,)
 
 
 def _one_line(error: PgatticError | str) -> str:

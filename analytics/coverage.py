@@ -38,7 +38,7 @@ def coverage(evidence: Evidence, source: Source, since: datetime, until: datetim
     """What was read of a source from `since` to `until`.
 
     A moment counts only where every node that was ever read was read then: a use on a replica that nobody
-    looked at is a use unseen.
+    looked at is a use unseen. Nor does it count where lines of a node's log are lost.
     """
     by_node: dict[str, list[Stretch]] = {}
     if since < until:
@@ -47,6 +47,10 @@ def coverage(evidence: Evidence, source: Source, since: datetime, until: datetim
             stretches = by_node.setdefault(row["node"], [])
             if row["covered_from"] is not None:
                 stretches.append((row["covered_from"], row["covered_to"]))
+        lost: dict[str, list[Stretch]] = {}
+        for row in evidence.query("lost", since=since, until=until).to_pylist():
+            lost.setdefault(row["node"], []).append((row["lost_from"], row["lost_to"]))
+        by_node = {node: _without(stretches, lost.get(node, [])) for node, stretches in by_node.items()}
     return summarise(source, since, until, list(by_node.values()))
 
 
@@ -65,6 +69,25 @@ def summarise(source: Source, since: datetime, until: datetime, nodes: list[list
         min(1.0, seconds / window) if window > 0 else 0.0,
         _gaps(since, until, covered),
     )
+
+
+def _without(stretches: list[Stretch], lost: list[Stretch]) -> list[Stretch]:
+    """Cut times out of stretches; both are sorted, what is lost may overlap."""
+    found: list[Stretch] = []
+    place = 0
+    for start, end in stretches:
+        position = start
+        while place < len(lost) and lost[place][0] < end:
+            if lost[place][0] > position:
+                found.append((position, lost[place][0]))
+            position = max(position, lost[place][1])
+            if position >= end:
+                # It may reach into the next stretch, too.
+                break
+            place += 1
+        if position == start or position < end:
+            found.append((position, end))
+    return found
 
 
 def _both(left: list[Stretch], right: list[Stretch]) -> list[Stretch]:

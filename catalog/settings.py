@@ -56,21 +56,29 @@ class DatabaseSettings(Section):
 
 
 class LogsSettings(Section):
-    """The server's csvlog files."""
+    """The server's log files, and what is known of them where no database tells."""
 
-    directory: Path | None = None
-    pattern: str = "*.csv"
+    directory: Path | None = Field(default=None, description="a folder, a pattern of paths, or one file")
+    pattern: str | None = Field(default=None, description="which files in the folder; default: all logs")
     node: Annotated[str, Field(min_length=1)] = Field(
         default="primary",
         description="name of the server that writes these logs; changing it reads them anew",
     )
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    timezone: str | None = Field(default=None, description="log_timezone of a server that cannot be asked")
+    line_prefix: str | None = Field(
+        default=None, description="log_line_prefix of a server that cannot be asked, for stderr logs"
+    )
+    shows: tuple[Literal["error", "log"], ...] = Field(
+        default=(), description="what the logs of a server that cannot be asked are known to show"
+    )
 
 
 class DataSettings(Section):
     """Where the evidence tables are written."""
 
     directory: Path = Path("pgattic-data")
+    keep_days: Positive | None = Field(default=None, description="evidence older than this is removed")
 
 
 class BackupSettings(Section):

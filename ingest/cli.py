@@ -1,26 +1,42 @@
-"""The command `ingest`."""
+"""The command `ingest`, and those around it: `compact` and `snapshot`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
 
 import typer
 
-from catalog.terminal import Invocation, JsonOption, console, error_console, invocation, many, print_json
-from ingest.knowledge import DatabaseKnowledge
+from catalog.errors import FINDING, SettingsError
+from catalog.settings import Settings, load_settings
+from catalog.terminal import (
+    JsonOption,
+    console,
+    error_console,
+    invocation,
+    many,
+    print_json,
+    size,
+    when,
+)
+from ingest import cli_compact, cli_snapshot
+from ingest.job import Job, now
+from ingest.lag import Lag, measure
 from ingest.lock import exclusive
-from ingest.pipeline import Alerting, Pipeline, follow, ingest_once
+from ingest.logs.tail import STANDARD_INPUT
+from ingest.pipeline import Alerting
+from ingest.running import IngestSummary, follow, ingest_once
 from ingest.store import Store
-from ingest.tail import LogFolder
 from ingest.watch import Watcher, ending_on_signals
 
 Describe = Callable[[Mapping[str, Any]], str]
 
 
 def register(app: typer.Typer, *, alerting: Alerting, describe: Describe) -> None:
-    """Add the command; what is alarming, and how it is told, is decided elsewhere."""
+    """Add the commands; what is alarming, and how it is told, is decided elsewhere."""
+    cli_compact.register(app)
+    cli_snapshot.register(app)
 
     @app.command()
     def ingest(
@@ -34,68 +50,148 @@ def register(app: typer.Typer, *, alerting: Alerting, describe: Describe) -> Non
         seconds: Annotated[
             float | None, typer.Option("--for", min=0, help="With --follow: end after that many seconds.")
         ] = None,
+        status: Annotated[
+            bool, typer.Option("--status", help="Read nothing; say how far ingest has come.")
+        ] = False,
+        max_lag: Annotated[
+            float | None, typer.Option(min=0, help="With --status: exit code 1 beyond so many seconds.")
+        ] = None,
+        logs: Annotated[
+            str | None, typer.Option(help="Folder, file, pattern of paths, or - for standard input.")
+        ] = None,
+        data: Annotated[Path | None, typer.Option(help="Where the evidence tables are.")] = None,
+        catalog: Annotated[
+            Path | None, typer.Option(help="Use a file that `pgattic snapshot` made, not the database.")
+        ] = None,
+        workers: Annotated[int, typer.Option(min=1, help="Files that are read side by side.")] = 1,
         as_json: JsonOption = False,
     ) -> None:
         """Read the server's logs into the evidence tables, each record once.
 
         Example: pgattic ingest --once
         """
-        if once and follow:
-            raise typer.BadParameter("--once and --follow exclude each other")
+        if sum((once, follow, status)) > 1:
+            raise typer.BadParameter("--once, --follow and --status exclude each other")
         if seconds is not None and not follow:
             raise typer.BadParameter("--for goes with --follow")
-        if follow:
-            _follow(invocation(ctx), alerting, describe, seconds)
+        if max_lag is not None and not status:
+            raise typer.BadParameter("--max-lag goes with --status")
+        if follow and logs == STANDARD_INPUT:
+            raise typer.BadParameter("standard input is read with --once, which goes on until it ends")
+        call = invocation(ctx)
+        job = Job(call, call.settings, logs, data, catalog, workers)
+        if status:
+            _status(job, max_lag, as_json=as_json)
+        elif follow:
+            _follow(job, alerting, describe, None if seconds is None else monotonic() + seconds)
         else:
-            _once(invocation(ctx), alerting, as_json=as_json)
+            _once(job, alerting, as_json=as_json)
 
 
-def _pipeline(call: Invocation, alerting: Alerting, knowledge: DatabaseKnowledge) -> Pipeline:
-    settings = call.settings
-    folder = LogFolder(settings.logs.directory, settings.logs.pattern, settings.logs.node)
-    folder.check()
-    return Pipeline(
-        folder=folder,
-        store=Store(settings.data.directory),
-        node=settings.logs.node,
-        knowledge=knowledge,
-        alerting=alerting,
-        clock=_now,
-    )
-
-
-def _once(call: Invocation, alerting: Alerting, *, as_json: bool) -> None:
-    knowledge = DatabaseKnowledge(call.connect, _now)
-    pipeline = _pipeline(call, alerting, knowledge)
+def _once(job: Job, alerting: Alerting, *, as_json: bool) -> None:
+    knowledge = job.open_knowledge(None)
     try:
-        with exclusive(call.settings.data.directory):
+        pipeline = job.pipeline(knowledge, alerting, is_following=False)
+        with exclusive(job.data_directory):
             summary = ingest_once(pipeline)
     finally:
         knowledge.close()
     if as_json:
         print_json(asdict(summary))
-        return
-    console.print(
+    else:
+        console.print(_summary(summary), soft_wrap=True)
+    if not summary.is_complete:
+        raise typer.Exit(FINDING)
+
+
+def _summary(summary: IngestSummary) -> str:
+    return (
         f"{many(summary.records, 'record')} of {many(summary.files, 'file')}:"
         f" {summary.accesses} accesses of the attic, {many(summary.alerts, 'alert')},"
-        f" {many(summary.rejects, 'reject')}, {summary.seconds:.1f} s"
+        f" {many(summary.rejects, 'reject')}, {many(summary.gaps, 'gap')}, {summary.seconds:.1f} s"
     )
 
 
-def _follow(call: Invocation, alerting: Alerting, describe: Describe, seconds: float | None) -> None:
-    until = None if seconds is None else monotonic() + seconds
-    knowledge = DatabaseKnowledge(call.connect, _now)
-    pipeline = _pipeline(call, alerting, knowledge)
-    watcher = Watcher(pipeline.folder.directory, call.settings.logs.poll_seconds)
+def _follow(job: Job, alerting: Alerting, describe: Describe, until: float | None) -> None:
+    with exclusive(job.data_directory):
+        while True:
+            next_settings = _follow_settings(job, alerting, describe, until)
+            if next_settings is None:
+                return
+            job = Job(job.call, next_settings, job.logs, job.data, job.catalog, job.workers)
+
+
+def _follow_settings(
+    job: Job, alerting: Alerting, describe: Describe, until: float | None
+) -> Settings | None:
+    """Follow until it is over (None), or until there are other settings to follow with."""
+    found: list[Settings] = []
+    knowledge = job.open_knowledge(_tell)
     try:
-        with exclusive(call.settings.data.directory), watcher, ending_on_signals(watcher):
-            error_console.print(f"Following {pipeline.folder.directory} (Ctrl-C ends it)", soft_wrap=True)
-            for result in follow(pipeline, lambda: watcher.wait_for_change(until)):
+        pipeline = job.pipeline(knowledge, alerting, is_following=True)
+        watcher = Watcher(pipeline.logs.directory, job.settings.logs.poll_seconds)
+
+        def wait() -> bool:
+            goes_on = watcher.wait_for_change(until)
+            if goes_on and watcher.is_reload_wanted:
+                watcher.is_reload_wanted = False
+                found.extend(_reloaded(job))
+            return goes_on and not found
+
+        with watcher, ending_on_signals(watcher):
+            _tell(f"Following {job.logs or pipeline.logs.directory} (Ctrl-C ends it)")
+            for result in follow(
+                pipeline,
+                wait,
+                keep_days=job.settings.data.keep_days,
+                is_over=lambda: watcher.is_ended,
+                tell=_tell,
+            ):
                 for alert in result.alerts.to_pylist():
                     typer.echo(describe(alert))
     finally:
         knowledge.close()
+    return found[0] if found else None
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _reloaded(job: Job) -> list[Settings]:
+    """The configuration as it is now, if it is another one that can be used; say what changed."""
+    try:
+        settings = load_settings(job.call.config)
+    except SettingsError as error:
+        _tell(f"going on with the old configuration: {error}")
+        return []
+    before, after = job.settings.model_dump(), settings.model_dump()
+    changed = [
+        f"{section}.{key}" for section in before for key in before[section]
+        if before[section][key] != after[section][key]
+    ]  # fmt: skip
+    if "data.directory" in changed and job.data is None:
+        _tell("going on with the old configuration: another data.directory needs a restart")
+        return []
+    _tell(f"read the configuration anew: {', '.join(changed) or 'nothing changed'}")
+    return [settings] if changed else []
+
+
+def _status(job: Job, max_lag: float | None, *, as_json: bool) -> None:
+    node = job.settings.logs.node
+    lag = measure(job.open_logs(), Store(job.data_directory), node, now())
+    if as_json:
+        print_json(asdict(lag))
+    else:
+        console.print(_lag(lag), soft_wrap=True)
+    if max_lag is not None and (lag.lag_seconds is None or lag.lag_seconds > max_lag):
+        raise typer.Exit(FINDING)
+
+
+def _lag(lag: Lag) -> str:
+    late = "nothing read yet" if lag.lag_seconds is None else f"{lag.lag_seconds:.0f} s behind"
+    process = "no ingest is running" if lag.process is None else f"process {lag.process} is at work"
+    return (
+        f"{lag.node}: {late} ({size(lag.behind_bytes)}, {many(lag.unread_files, 'file')} never begun),"
+        f" read to {when(lag.covered_to)}, last look {when(lag.looked_at)}, {process}"
+    )
+
+
+def _tell(line: str) -> None:
+    error_console.print(line, soft_wrap=True, markup=False)

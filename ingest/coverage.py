@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ingest.evidence.languages import is_known
 from ingest.schemas import COVERAGE, Source
 
 # From the most to the least talkative; a setting shows its own level and those after it. For the server's log
@@ -37,7 +37,8 @@ class LogSettings:
     log_min_duration_statement: int
     lc_messages: str
     log_timezone: str
-    writes_csvlog: bool
+    formats: frozenset[str]
+    log_line_prefix: str | None = None
     overridden: frozenset[str] = frozenset()
     since: datetime | None = None
 
@@ -47,6 +48,8 @@ class LogSettings:
     ) -> Self:
         """From names and values as pg_settings has them; of `overridden` some role has its own."""
         destinations = {part.strip() for part in settings["log_destination"].split(",")}
+        # Without the collector only stderr is written, by whoever started the server.
+        is_collected = settings["logging_collector"] == "on"
         return cls(
             log_min_messages=settings["log_min_messages"],
             log_min_error_statement=settings["log_min_error_statement"],
@@ -54,33 +57,32 @@ class LogSettings:
             log_min_duration_statement=int(settings["log_min_duration_statement"]),
             lc_messages=settings["lc_messages"],
             log_timezone=settings["log_timezone"],
-            writes_csvlog="csvlog" in destinations and settings["logging_collector"] == "on",
+            formats=frozenset(destinations if is_collected else destinations & {"stderr"}),
+            log_line_prefix=settings.get("log_line_prefix"),
             overridden=frozenset(overridden),
             since=since,
         )
 
 
-def sources_seen(settings: LogSettings | None) -> tuple[Source, ...]:
-    """The sources by which a use would have shown up; none where the settings are not known.
+def sources_seen(settings: LogSettings | None, log_format: str = "csvlog") -> tuple[Source, ...]:
+    """The sources by which a use would have shown up in a log; none where the settings are not known.
 
     Sampled or slow statements alone do not count: a use that stays out of the log proves nothing.
     """
-    if settings is None or not settings.writes_csvlog:
+    if settings is None or log_format not in settings.formats:
         return ()
     shows_errors = _shows_errors(settings.log_min_messages) and _shows_errors(
         settings.log_min_error_statement
     )
     shows_all = settings.log_statement == "all" or settings.log_min_duration_statement == 0
-    # The lines about statements are told by English words.
-    speaks_english = settings.lc_messages.split("_")[0] in ("", "C", "POSIX", "en") or (
-        settings.lc_messages.startswith("C.")
-    )
-    shows_statements = shows_all and speaks_english and settings.log_min_messages not in ("fatal", "panic")
+    # The lines about statements are told by the server's words.
+    is_understood = is_known(settings.lc_messages)
+    shows_statements = shows_all and is_understood and settings.log_min_messages not in ("fatal", "panic")
     # What one role hides from the log is not seen, whatever the server's own setting.
     is_open = settings.overridden.isdisjoint
     shows_errors = shows_errors and is_open({"log_min_messages", "log_min_error_statement"})
     shows_statements = shows_statements and is_open(
-        {"log_min_messages", "log_statement", "log_min_duration_statement", "lc_messages"}
+        {"log_min_messages", "log_statement", "log_min_duration_statement"}
     )
     seen = {Source.ERROR: shows_errors, Source.LOG: shows_statements}
     return tuple(source for source, is_seen in seen.items() if is_seen)
@@ -91,28 +93,18 @@ def _shows_errors(level: str) -> bool:
     return level in _LEVELS[: _LEVELS.index("error") + 1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stretch:
-    """One stretch of a log file that was read, and what of it."""
+    """One stretch of a log file that was read, and what of it; times are those of its records, if any."""
 
     origin: str
     path: str
     start_offset: int
     end_offset: int
-    times: "pa.ChunkedArray[Any]"
-
-
-def covered_until(
-    stretch: Stretch, covered_from: datetime | None, reached_end_at: datetime | None
-) -> datetime | None:
-    """The end of the time that a stretch speaks for.
-
-    At the end of the newest file nothing more had been logged when it was read; before that, only the
-    records themselves tell a time.
-    """
-    last = pc.max(stretch.times).as_py() if len(stretch.times) else None
-    moments = [moment for moment in (covered_from, last, reached_end_at) if moment is not None]
-    return max(moments, default=None)
+    records: int = 0
+    unrecognised: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
 
 
 def coverage_rows(
@@ -122,33 +114,38 @@ def coverage_rows(
     covered_from: datetime | None,
     reached_end_at: datetime | None,
     read_at: datetime,
-    settings: LogSettings | None,
+    sources: Iterable[Source],
+    since: datetime | None = None,
 ) -> pa.Table:
     """The COVERAGE rows of a stretch, one or two; `covered_from` is where coverage has come to, if anywhere.
 
-    Nobody can tell what the settings were before the server last read them, so of the time before that
-    nothing is claimed: whoever turns on statement logging today has not logged last month's statements.
+    At the end of the newest file nothing more had been logged when it was read; before that, only the records
+    themselves tell a time.
+
+    Nobody can tell what the settings were before the server last read them (`since`), so of the time before
+    that nothing is claimed: whoever turns on statement logging today has not logged last month's statements.
+    A record that was not understood may be a statement, so `log` is not claimed beside one.
     """
-    if covered_from is None and len(stretch.times):
-        covered_from = pc.min(stretch.times).as_py()
+    covered_from = covered_from or stretch.first_at
+    moments = [moment for moment in (covered_from, stretch.last_at, reached_end_at) if moment is not None]
     # Where no time is known at all, nothing is covered.
-    covered_to = covered_until(stretch, covered_from, reached_end_at) if covered_from else None
+    covered_to = max(moments) if covered_from else None
+    claimed = [source for source in sources if not (stretch.unrecognised and source is Source.LOG)]
     row = {
         "node": node,
         "origin": stretch.origin,
         "path": stretch.path,
         "start_offset": stretch.start_offset,
         "end_offset": stretch.end_offset,
-        "records": len(stretch.times),
-        "unrecognised": 0,
+        "records": stretch.records,
+        "unrecognised": stretch.unrecognised,
         "covered_from": covered_from,
         "covered_to": covered_to,
-        "sources": list(sources_seen(settings)),
+        "sources": claimed,
         "read_at": read_at,
         "day": read_at.date(),
     }
     rows = [row]
-    since = settings.since if settings else None
     if since and covered_from and covered_to and since > covered_from:
         border = min(since, covered_to)
         before = {
@@ -157,6 +154,7 @@ def coverage_rows(
             "sources": [],
             "end_offset": stretch.start_offset,
             "records": 0,
+            "unrecognised": 0,
         }
         rows = [before, {**row, "covered_from": border}]
     return pa.Table.from_pylist(rows, schema=COVERAGE)

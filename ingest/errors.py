@@ -3,7 +3,8 @@
 IngestError
 ├── LogsUnavailableError    the folder of logs is absent, unreadable, not a folder, or has no csvlog in it
 ├── StoreError              the evidence tables cannot be read or written
-└── AlreadyRunningError     another ingest works on the same evidence tables
+├── AlreadyRunningError     another ingest works on the same evidence tables
+└── WorkerLostError         a process of --workers ended before its work was done
 """
 
 from catalog.errors import WRONG_USE, PgatticError
@@ -27,3 +28,7 @@ class StoreError(IngestError):
 
 class AlreadyRunningError(IngestError):
     """Another ingest holds the lock of the evidence tables."""
+
+
+class WorkerLostError(IngestError):
+    """A worker process ended without a word; it may have been killed."""

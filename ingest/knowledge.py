@@ -5,21 +5,101 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from catalog.database import Database, load_sql
-from catalog.errors import StatementFailedError
+from catalog.errors import DatabaseError, StatementFailedError
 from catalog.snapshot import Snapshot, read_attic, read_snapshot
-from ingest.coverage import LogSettings
+from ingest.coverage import LogSettings, sources_seen
+from ingest.schemas import Source
 
 # Tables and views that come and go without pgattic are known after this long.
 _SNAPSHOT_AGE = timedelta(minutes=5)
+# To connect to a server that is not there can take as long as its timeout.
+_RETRY_AGE = timedelta(seconds=5)
 _CONNECTION_LOST = ("", "57P01", "57P02", "57P03", "08003", "08006")
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """A snapshot and the log settings, as of one moment; settings are None where no database tells them."""
+    """A snapshot and the log settings, as of one moment; settings are None where no database tells them.
+
+    `vouched` are the sources that somebody says the logs show, `log_timezone` is what somebody says of them;
+    the database's own word goes before both.
+    """
 
     snapshot: Snapshot
     settings: LogSettings | None = None
+    vouched: tuple[Source, ...] = ()
+    log_timezone: str | None = None
+
+    @property
+    def timezone(self) -> str | None:
+        """The server's log_timezone, if anybody tells."""
+        return self.settings.log_timezone if self.settings else self.log_timezone
+
+    def sources(self, log_format: str) -> tuple[Source, ...]:
+        """By what a use would have shown up in a log of that format."""
+        return sources_seen(self.settings, log_format) if self.settings else self.vouched
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when the settings are known to hold; None where they are not known or always did."""
+        return self.settings.since if self.settings else None
+
+
+class FixedKnowledge:
+    """Knowledge without a database: it is what it was at the beginning."""
+
+    def __init__(self, known: Knowledge) -> None:
+        self._known = known
+
+    def __call__(self) -> Knowledge:
+        """The same each time."""
+        return self._known
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class LastingKnowledge:
+    """Knowledge that goes on with what it last knew while the database cannot be reached.
+
+    The last settings are then not known to hold, so nothing is claimed for that time. `tell` is given a line
+    when the database is lost and when it is back.
+    """
+
+    def __init__(
+        self, source: "DatabaseKnowledge", tell: Callable[[str], None], clock: Callable[[], datetime]
+    ) -> None:
+        self._source = source
+        self._tell = tell
+        self._clock = clock
+        self._last: Knowledge | None = None
+        self._lost_at: datetime | None = None
+
+    def __call__(self) -> Knowledge:
+        """What is known now, or was last known; raises DatabaseError only where nothing was ever known."""
+        now = self._clock()
+        if self._last is not None and self._lost_at and now - self._lost_at < _RETRY_AGE:
+            return self._last
+        try:
+            known = self._source()
+        except DatabaseError as error:
+            if self._last is None:
+                raise
+            if self._lost_at is None:
+                self._tell(f"the database is lost, going on with what was known of it: {error}")
+                self._last = Knowledge(self._last.snapshot, log_timezone=self._last.timezone)
+            self._source.close()
+            self._lost_at = now
+            return self._last
+        if self._lost_at is not None:
+            self._tell("the database is back")
+            self._lost_at = None
+        self._last = known
+        return known
+
+    def close(self) -> None:
+        """End the session with the database."""
+        self._source.close()
 
 
 class DatabaseKnowledge:

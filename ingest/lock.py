@@ -3,12 +3,16 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
+from typing import TextIO
 
 from ingest.errors import AlreadyRunningError, StoreError
 
 LOCK_NAME = "ingest.lock"
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.02
 
 
 @contextmanager
@@ -28,16 +32,35 @@ def exclusive(data_directory: Path) -> Iterator[None]:
             todo="Set data.directory to a folder that the user who runs pgattic may write to",
         ) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(file):
             file.seek(0)
             raise AlreadyRunningError(
                 f"another ingest is at work here (process {file.read().strip() or 'unknown'})",
                 where=str(data_directory),
                 todo="Let it finish, or end it; a second one would count twice",
-            ) from None
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    # `ingest --status` holds the lock for the moment that it takes to see whether anybody does.
+    for _ in range(_ATTEMPTS):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        sleep(_PAUSE_SECONDS)
+    return False
+
+
+def working_process(data_directory: Path) -> int | None:
+    """The process that holds the lock of a data directory (0: it has not said which), or None."""
+    with suppress(FileNotFoundError, NotADirectoryError), (data_directory / LOCK_NAME).open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = file.read().strip()
+            return int(text) if text.isdigit() else 0
+    return None

@@ -2,297 +2,268 @@
 
 Every table remembers, in the same commit as its rows, up to which byte of which log file (origin) they go.
 The coverage table commits last, so its rows tell the position that everything has reached. After a crash some
-tables may be one batch further: that batch is read again, to the same byte, and committed only where it is
+tables may be one commit further: that stretch is read again, to the same byte, and committed only where it is
 missing.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from time import monotonic
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from catalog.snapshot import Snapshot
-from ingest.accesses import EvidenceRows, Observed, Reader, evidence_rows
 from ingest.coverage import Stretch, coverage_rows
-from ingest.csvlog import read_records, skip_record
+from ingest.extract import Extract, Extractor, Limits
 from ingest.knowledge import Knowledge
-from ingest.records import RECORD, Reading
-from ingest.schemas import REJECT
+from ingest.logs.tail import LogFile, Logs
+from ingest.pending import Pending
+from ingest.positions import FinishedFiles, Position, inherit, read_positions
+from ingest.state import SessionState, StateFile
 from ingest.store import Store
-from ingest.tail import LogFile, LogFolder, read_bytes
-from ingest.world import History
+from ingest.turns import Turns
+from ingest.workers import SPOOL_NAME
 
-BATCH_BYTES = 8 * 1024 * 1024
-# A statement of any length is one record; one longer than this is set aside, for memory's sake.
-MAX_RECORD_BYTES = 64 * 1024 * 1024
 HEARTBEAT = timedelta(seconds=60)
-# A file that is not the newest any more may still be on its way here from another machine.
-_SETTLED_SECONDS = 60.0
-_ROW_TABLES = ("statement", "access", "usage_hourly", "reject", "alert")
+_ROW_TABLES = ("statement", "access", "usage_hourly", "reject", "gap", "alert")
 
 Alerting = Callable[[pa.Table, datetime], pa.Table]
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What one committed batch held."""
+    """What one commit held."""
 
     origin: str
     records: int
     rejects: int
+    gaps: int
     access: pa.Table
     alerts: pa.Table
 
 
-@dataclass(frozen=True)
-class IngestSummary:
-    """What a run did."""
-
-    files: int
-    records: int
-    accesses: int
-    rejects: int
-    alerts: int
-    seconds: float
-
-
-@dataclass
-class _Position:
-    """Up to which byte of a file all tables have come, and to when it is covered."""
-
-    offset: int
-    covered_to: datetime | None
-
-
 @dataclass
 class Pipeline:
-    """One ingest; the caller holds the lock of the store."""
+    """One ingest; the caller holds the lock of the store.
 
-    folder: LogFolder
+    `patience` is how long what nobody waits for may stay uncommitted while the logs are followed.
+    """
+
+    logs: Logs
     store: Store
     node: str
     knowledge: Callable[[], Knowledge]
     alerting: Alerting
     clock: Callable[[], datetime]
-    batch_bytes: int = BATCH_BYTES
-    max_record_bytes: int = MAX_RECORD_BYTES
-    _positions: dict[str, _Position] | None = None
-    _known_statements: set[str] = field(default_factory=set)
-    _reader: Reader | None = None
+    limits: Limits = field(default_factory=Limits)
+    patience: timedelta = timedelta()
+    workers: int = 1
+    _turns: Turns | None = None
+    _state: SessionState = field(init=False)
+    _state_file: StateFile = field(init=False)
+    _pending: Pending | None = None
+    _pending_knowledge: Knowledge | None = None
     _heartbeat_at: datetime | None = None
+    _doubtful: set[str] | None = None
     _checked: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._state_file = StateFile(self.store.data_directory)
+
     def run(self) -> Iterator[BatchResult]:
-        """Read all that is complete now, and give each batch when it is committed; end with a heartbeat."""
-        positions = self._resumed()
-        looked_at = self.clock()
-        files = self.folder.files()
-        before: LogFile | None = None
-        for file in files:
-            self._inherit(positions, file, before)
-            yield from self._read(file, positions, is_newest=file is files[-1], looked_at=looked_at)
-            before = file
-        if files:
-            self._beat(files[-1], positions, looked_at)
+        """Read all that is complete now, and give each commit when it is made; end with a heartbeat.
 
-    def _resumed(self) -> dict[str, _Position]:
-        """The positions as committed; read once, kept up to date after."""
-        if self._positions is not None:
-            return self._positions
-        rows = self.store.rows("coverage", ["origin", "end_offset", "covered_to"]).to_pylist()
-        positions: dict[str, _Position] = {}
-        for row in rows:
-            known = positions.setdefault(row["origin"], _Position(0, None))
-            known.offset = max(known.offset, row["end_offset"])
-            moments = [moment for moment in (known.covered_to, row["covered_to"]) if moment]
-            known.covered_to = max(moments, default=None)
-        for statement in self.store.rows("statement", ["statement_id"])["statement_id"].to_pylist():
-            self._known_statements.add(str(statement))
-        self._positions = positions
-        return positions
-
-    def _inherit(self, positions: dict[str, _Position], file: LogFile, before: LogFile | None) -> None:
-        """A file goes on covering where the one before it ended, if that was read whole and is still there.
-
-        The oldest files are removed first, so no other file was between the two.
+        With `patience`, what nobody waits for may wait for the next run, or for `finish`.
         """
-        if file.origin in positions:
-            return
-        previous = positions.get(before.origin) if before else None
-        is_whole = before is not None and previous is not None and previous.offset >= before.size
-        positions[file.origin] = _Position(0, previous.covered_to if previous and is_whole else None)
+        turns = self._resumed()
+        looked_at = self.clock()
+        files = self.logs.files()
+        yield from self._read_all(turns, files, looked_at)
+        pending = self._pending
+        if pending and (pending.is_urgent or self.clock() - pending.since >= self.patience):
+            yield from self.finish()
+        if not self._pending:
+            self._doubtful = self._doubtful or set()
+            turns.finished.save(files, turns.positions)
+            if files:
+                self._beat(files[-1], turns.positions[files[-1].origin], looked_at)
+
+    def finish(self) -> Iterator[BatchResult]:
+        """Commit what was read and is not committed yet."""
+        pending, knowledge = self._pending, self._pending_knowledge
+        if pending is not None and knowledge is not None:
+            self._pending = None
+            yield self._commit(pending, knowledge)
+
+    def forget(self) -> None:
+        """Begin anew from what is committed, as after a restart; for when a commit has failed."""
+        self._turns = None
+        self._pending = None
+        self._heartbeat_at = None
+        self._checked.clear()
+
+    def _resumed(self) -> Turns:
+        """Where to go on, as committed; read once, kept up to date after."""
+        if self._turns is None:
+            positions = read_positions(self.store)
+            self._state, self._doubtful = self._state_file.load(positions)
+            if self._doubtful is None and self.store.is_empty():
+                self._doubtful = set()
+            extractor = Extractor(self.node, self.limits, self._state.sessions)
+            known = self.store.rows("statement", ["statement_id"])["statement_id"]
+            extractor.known.update(map(str, known.to_pylist()))
+            finished = FinishedFiles(self.store.data_directory)
+            self._turns = Turns(self.logs, extractor, self.knowledge, positions, finished)
+        return self._turns
+
+    def _read_all(self, turns: Turns, files: list[LogFile], looked_at: datetime) -> Iterator[BatchResult]:
+        """Read the files, oldest first."""
+        with ExitStack() as stack:
+            unread = [file for file in files if turns.has_more(file)]
+            beside = None
+            if self._goes_side_by_side(unread):
+                spool = self.store.data_directory / SPOOL_NAME
+                working = turns.side_by_side(unread, files[-1], looked_at, count=self.workers, spool=spool)
+                beside = stack.enter_context(working)
+                self._state.sessions = turns.extractor.sessions
+            before: LogFile | None = None
+            for file in files:
+                inherit(turns.positions, file, before, turns.finished)
+                before = file
+                is_newest = file is files[-1]
+                if turns.has_more(file):
+                    yield from self._replay(turns, file)
+                    found = beside(file) if beside else turns.of(file, looked_at, is_newest=is_newest)
+                    yield from self._read(file, found, reaches_end_at=looked_at if is_newest else None)
+
+    def _goes_side_by_side(self, files: list[LogFile]) -> bool:
+        # What a crash has left comes first, and is read here.
+        is_doubtful = self._doubtful is None or not self._doubtful.isdisjoint(file.origin for file in files)
+        return self.workers > 1 and len(files) > 1 and not is_doubtful and not self.logs.is_stream
+
+    def _replay(self, turns: Turns, file: LogFile) -> Iterator[BatchResult]:
+        """Commit again, where it is missing, what a crash has left half committed."""
+        end = self._crashed_commit(file.origin, turns.positions[file.origin].offset)
+        if end is not None:
+            yield from self.finish()
+            for extract, knowledge in turns.up_to(file, end):
+                self._take(file, extract, knowledge, is_replay=True)
+            yield from self.finish()
+        if self._doubtful is not None:
+            self._doubtful.discard(file.origin)
 
     def _read(
-        self, file: LogFile, positions: dict[str, _Position], *, is_newest: bool, looked_at: datetime
+        self,
+        file: LogFile,
+        found: Iterator[tuple[Extract, Knowledge]],
+        reaches_end_at: datetime | None,
     ) -> Iterator[BatchResult]:
-        position = positions[file.origin]
-        is_settled = not is_newest and looked_at.timestamp() - file.modified_at > _SETTLED_SECONDS
-        replay_to = self._crashed_batch(file.origin, position.offset)
-        while position.offset < file.size:
-            reading, knowledge = self._next(file, position.offset, replay_to, is_settled=is_settled)
-            if not reading.length:
-                return
-            end = position.offset + reading.length
-            stretch = Stretch(
-                file.origin, str(file.path), position.offset, end, reading.records["occurred_at"]
-            )
-            reached_end_at = looked_at if is_newest and end == file.size else None
-            yield self._commit(
-                stretch, reading, knowledge, position, reached_end_at, is_replay=replay_to is not None
-            )
-            replay_to = None
+        for extract, knowledge in found:
+            if self._pending and not self._goes_with(file, knowledge):
+                yield from self.finish()
+            pending = self._take(file, extract, knowledge)
+            if reaches_end_at and extract.is_at_end and file.size is not None:
+                pending.reached_end_at = reaches_end_at
+            # A stream that has paused may pause for long, and what it gave cannot be read again.
+            is_pause = self.logs.is_stream and extract.is_at_end
+            if is_pause or pending.is_large(self.limits.commit_bytes):
+                yield from self.finish()
 
-    def _next(
-        self, file: LogFile, start: int, replay_to: int | None, *, is_settled: bool
-    ) -> tuple[Reading, Knowledge]:
-        """Read one batch, at least one record long where there is a complete one."""
-        stop = min(start + self.batch_bytes, file.size) if replay_to is None else replay_to
-        while True:
-            buffer = read_bytes(file, start, stop - start)
-            # The catalog is read after the bytes: a rename that they tell of is then in the registry.
-            knowledge = self.knowledge()
-            reading = read_records(
-                buffer,
-                offset=start,
-                is_final=replay_to is not None or (is_settled and stop == file.size),
-                log_timezone=knowledge.settings.log_timezone if knowledge.settings else None,
-            )
-            if reading.length or stop >= file.size or len(buffer) < stop - start:
-                return reading, knowledge
-            if len(buffer) >= self.max_record_bytes:
-                return skip_record(buffer, offset=start), knowledge
-            stop = min(start + 2 * len(buffer), start + self.max_record_bytes, file.size)
+    def _goes_with(self, file: LogFile, knowledge: Knowledge) -> bool:
+        pending = self._pending
+        return (
+            pending is not None
+            and pending.stretch.origin == file.origin
+            and self._pending_knowledge is knowledge
+        )
 
-    def _crashed_batch(self, origin: str, start: int) -> int | None:
-        """The end of a batch that some tables have and others have not, or None."""
-        if origin in self._checked:
+    def _take(
+        self, file: LogFile, extract: Extract, knowledge: Knowledge, *, is_replay: bool = False
+    ) -> Pending:
+        """Put an extract to what waits for the next commit."""
+        position = self._resumed().positions[file.origin]
+        if self._pending is None:
+            self._pending = Pending(
+                Stretch(file.origin, str(file.path), extract.start, extract.start),
+                log_format=file.format.name,
+                modified_at=datetime.fromtimestamp(file.modified_at, UTC),
+                since=self.clock(),
+                read_to=position.covered_to,
+                is_replay=is_replay,
+            )
+        self._pending_knowledge = knowledge
+        self._pending.add(extract, self._state.lines.follow(extract.lines))
+        position.offset = extract.end
+        return self._pending
+
+    def _crashed_commit(self, origin: str, start: int) -> int | None:
+        """The end of a commit that some tables have and others have not, or None."""
+        if origin in self._checked or (self._doubtful is not None and origin not in self._doubtful):
             return None
         self._checked.add(origin)
         versions = (self.store.transaction_version(name, origin) for name in _ROW_TABLES)
         further = [version for version in versions if version is not None and version > start]
         return min(further, default=None)
 
-    def _commit(
+    def _commit(self, pending: Pending, knowledge: Knowledge) -> BatchResult:
+        now = self.clock()
+        stretch = pending.stretch
+        position = self._resumed().positions[stretch.origin]
+        access = pending.access
+        alerts = self.alerting(access, now)
+        gaps = pending.gap(self.node, now)
+        coverage = self._coverage(stretch, pending.log_format, knowledge, position, pending.reached_end_at)
+        self._state_file.save(stretch.origin, stretch.end_offset, self._state, self._doubtful)
+        for name, table in (
+            ("statement", pending.statement),
+            ("access", access),
+            ("alert", alerts),
+            ("usage_hourly", pending.usage_hourly),
+            ("reject", pending.reject(self.node, now)),
+            ("gap", gaps),
+        ):
+            if len(table) and not (pending.is_replay and self._has(name, stretch)):
+                self.store.append(name, table, transaction=(stretch.origin, stretch.end_offset))
+        self.store.append("coverage", coverage, transaction=(stretch.origin, stretch.end_offset))
+        position.covered_to = coverage["covered_to"][-1].as_py()
+        if pending.reached_end_at:
+            self._heartbeat_at = now
+        return BatchResult(stretch.origin, stretch.records, pending.rejects, len(gaps), access, alerts)
+
+    def _coverage(
         self,
         stretch: Stretch,
-        reading: Reading,
+        log_format: str,
         knowledge: Knowledge,
-        position: _Position,
+        position: Position,
         reached_end_at: datetime | None,
-        *,
-        is_replay: bool,
-    ) -> BatchResult:
-        now = self.clock()
-        reader = self._reader_for(knowledge.snapshot)
-        observed = reader.observe(reading.records)
-        rows = self._rows(observed, reader.history, stretch.origin)
-        alerts = self.alerting(rows.access, now)
-        rejects = _reject_rows(reading, stretch, self.node, now)
-        coverage = coverage_rows(
+    ) -> pa.Table:
+        return coverage_rows(
             stretch,
             node=self.node,
             covered_from=position.covered_to,
             reached_end_at=reached_end_at,
-            read_at=now,
-            settings=knowledge.settings,
+            read_at=self.clock(),
+            sources=knowledge.sources(log_format),
+            since=knowledge.since,
         )
-        for name, table in (
-            ("statement", rows.statement),
-            ("access", rows.access),
-            ("usage_hourly", rows.usage_hourly),
-            ("reject", rejects),
-            ("alert", alerts),
-        ):
-            if len(table) and not (is_replay and self._has(name, stretch)):
-                self.store.append(name, table, transaction=(stretch.origin, stretch.end_offset))
-        self.store.append("coverage", coverage, transaction=(stretch.origin, stretch.end_offset))
-        position.offset = stretch.end_offset
-        position.covered_to = coverage["covered_to"][-1].as_py()
-        if reached_end_at:
-            self._heartbeat_at = now
-        return BatchResult(stretch.origin, len(reading.records), len(reading.rejects), rows.access, alerts)
-
-    def _rows(self, observed: list[Observed], history: History, origin: str) -> EvidenceRows:
-        return evidence_rows(observed, history, node=self.node, origin=origin, known=self._known_statements)
 
     def _has(self, name: str, stretch: Stretch) -> bool:
         version = self.store.transaction_version(name, stretch.origin)
         return version is not None and version >= stretch.end_offset
 
-    def _reader_for(self, snapshot: Snapshot) -> Reader:
-        if self._reader is None or self._reader.history.snapshot is not snapshot:
-            statements = self._reader.statements if self._reader else None
-            history = History(snapshot)
-            self._reader = Reader(history, statements) if statements else Reader(history)
-        return self._reader
-
-    def _beat(self, file: LogFile, positions: dict[str, _Position], looked_at: datetime) -> None:
+    def _beat(self, file: LogFile, position: Position, looked_at: datetime) -> None:
         """Say that quiet time was covered too: the newest file was read to its end and nothing was there.
 
         It moves no position, so a second one of the same time does no harm.
         """
-        position = positions[file.origin]
         last = self._heartbeat_at or position.covered_to
-        if position.offset < file.size or position.covered_to is None:
+        if file.size is None or position.offset < file.size or position.covered_to is None:
             return
         if last is not None and looked_at - last < HEARTBEAT:
             return
-        knowledge = self.knowledge()
-        nothing = RECORD.empty_table()["occurred_at"]
-        stretch = Stretch(file.origin, str(file.path), position.offset, position.offset, nothing)
-        rows = coverage_rows(
-            stretch,
-            node=self.node,
-            covered_from=position.covered_to,
-            reached_end_at=looked_at,
-            read_at=looked_at,
-            settings=knowledge.settings,
-        )
+        stretch = Stretch(file.origin, str(file.path), position.offset, position.offset)
+        rows = self._coverage(stretch, file.format.name, self.knowledge(), position, looked_at)
         self.store.append("coverage", rows, transaction=(file.origin, position.offset))
         position.covered_to = rows["covered_to"][-1].as_py()
         self._heartbeat_at = looked_at
-
-
-def _reject_rows(reading: Reading, stretch: Stretch, node: str, now: datetime) -> pa.Table:
-    rows = [
-        {
-            "node": node,
-            "origin": stretch.origin,
-            "path": stretch.path,
-            "log_offset": reject.offset,
-            "length": reject.length,
-            "reason": reject.reason,
-            "found_at": now,
-            "day": now.date(),
-        }
-        for reject in reading.rejects
-    ]
-    return pa.Table.from_pylist(rows, schema=REJECT)
-
-
-def ingest_once(pipeline: Pipeline) -> IngestSummary:
-    """Read all that is complete now; raises LogsUnavailableError where there is no log."""
-    started = monotonic()
-    pipeline.folder.check()
-    results = list(pipeline.run())
-    for name in (*_ROW_TABLES, "coverage"):
-        pipeline.store.compact(name)
-    return IngestSummary(
-        files=len({result.origin for result in results}),
-        records=sum(result.records for result in results),
-        accesses=sum(len(result.access) for result in results),
-        rejects=sum(result.rejects for result in results),
-        alerts=sum(len(result.alerts) for result in results),
-        seconds=monotonic() - started,
-    )
-
-
-def follow(pipeline: Pipeline, wait: Callable[[], bool]) -> Iterator[BatchResult]:
-    """Read what comes, until `wait` says that it is over; it is asked after each look at the folder."""
-    pipeline.folder.check()
-    while True:
-        yield from pipeline.run()
-        if not wait():
-            return

@@ -1,21 +1,51 @@
 """The home of deltalake: evidence tables whose rows commit together with the position they came from."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    write_deltalake,
+)
 from deltalake.exceptions import DeltaError, DeltaProtocolError
 
 from ingest.errors import StoreError
 from ingest.schemas import TABLES
 
 _PARTITION = "day"
-# Small commits make small files: past this many, one query opens more files than it reads pages.
-_FILES_BEFORE_COMPACTION = 200
 # Readers that opened a version before a compaction still find its files for this long.
-_RETENTION = timedelta(days=7)
+_KEPT_HOURS = 24
+_PROPERTIES = {
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.deletedFileRetentionDuration": "interval 1 days",
+}
+# A commit takes longer with every commit since the last checkpoint; one costs about three commits.
+_COMMITS_BETWEEN_CHECKPOINTS = 50
+# The library would list the whole log after every commit for its own checkpoints and cleaning.
+_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+# Past this many small files, one query opens more files than it reads pages.
+_FILES_BEFORE_COMPACTION = 200
+# While logs are followed, a file of this size is not written again, so that a compaction stays short.
+_SMALL_TARGET_BYTES = 16 * 1024 * 1024
+_LARGE_TARGET_BYTES = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """The files of one day of a table."""
+
+    day: date
+    files: int
+    rows: int
+    bytes: int
 
 
 class Store:
@@ -24,6 +54,12 @@ class Store:
     def __init__(self, data_directory: Path) -> None:
         self.data_directory = data_directory
         self._open: dict[str, DeltaTable] = {}
+        self._checkpoints: dict[str, int] = {}
+        self._files: dict[str, int] = {}
+
+    def is_empty(self) -> bool:
+        """Whether no table was ever written."""
+        return not any(self._is_born(name) for name in TABLES)
 
     def append(self, name: str, rows: pa.Table, *, transaction: tuple[str, int] | None) -> None:
         """Commit rows, and with them in the same atomic step the (application id, version) they stand for.
@@ -31,16 +67,47 @@ class Store:
         A table of no rows commits too: the version alone moves. Raises StoreError.
         """
         marks = [Transaction(*transaction)] if transaction else None
-        try:
+        with self._writing(name, "cannot be written"):
+            # The only writer has the newest version open already; to look for a newer one takes long.
+            table = self._open.get(name) or self._table(name)
             write_deltalake(
-                self._path(name),
+                table or self._path(name),
                 rows.cast(TABLES[name]),
                 mode="append",
                 partition_by=[_PARTITION],
+                # A table of an earlier version of pgattic may lack columns.
+                schema_mode="merge",
+                configuration=None if table else _PROPERTIES,
                 commit_properties=CommitProperties(app_transactions=marks),
+                post_commithook_properties=_NO_HOOKS,
             )
-        except (DeltaError, DeltaProtocolError, OSError) as error:
-            raise self._failed(name, "cannot be written", error) from error
+            self._checkpoint_if_due(name, table)
+            if name in self._files:
+                self._files[name] += 1
+
+    def replace(self, name: str, rows: pa.Table, *, day: date | None = None) -> None:
+        """Put rows in place of all that the table holds (of one day); positions stay. Raises StoreError."""
+        with self._writing(name, "cannot be written anew"):
+            table = self._table(name)
+            write_deltalake(
+                table or self._path(name),
+                rows.cast(TABLES[name]),
+                mode="overwrite",
+                partition_by=[_PARTITION],
+                schema_mode="merge",
+                predicate=f"day = '{day.isoformat()}'" if day else None,
+                post_commithook_properties=_NO_HOOKS,
+            )
+
+    def remove_before(self, name: str, day: date) -> int:
+        """Take away the rows of the days before `day` and give their number; positions stay."""
+        table = self._table(name)
+        removed = sum(part.rows for part in self.partitions(name) if part.day < day)
+        if table is None or not removed:
+            return 0
+        with self._writing(name, "cannot be cleared of old rows"):
+            table.delete(f"day < '{day.isoformat()}'", post_commithook_properties=_NO_HOOKS)
+        return removed
 
     def transaction_version(self, name: str, app_id: str) -> int | None:
         """The version last committed for an application id, or None."""
@@ -54,54 +121,118 @@ class Store:
             return []
         return [_local_path(uri) for uri in table.file_uris()]
 
-    def rows(self, name: str, columns: list[str]) -> pa.Table:
-        """Read some columns of a table; empty where there is no table."""
+    def partitions(self, name: str) -> list[Partition]:
+        """What the current version of a table holds of each day, in order of days."""
+        table = self._table(name)
+        if table is None:
+            return []
+        found: dict[date, Partition] = {}
+        for action in pa.table(table.get_add_actions(flatten=True)).to_pylist():
+            day = action[f"partition.{_PARTITION}"]
+            day = day if isinstance(day, date) else date.fromisoformat(day)
+            before = found.get(day, Partition(day, 0, 0, 0))
+            rows, size = action["num_records"] or 0, action["size_bytes"]
+            found[day] = Partition(day, before.files + 1, before.rows + rows, before.bytes + size)
+        return sorted(found.values(), key=lambda part: part.day)
+
+    def rows(self, name: str, columns: list[str], *, day: date | None = None) -> pa.Table:
+        """Read some columns of a table (of one day); empty where there is no table.
+
+        A column that no commit had yet is null.
+        """
         table = self._table(name)
         schema = pa.schema([TABLES[name].field(column) for column in columns])
         if table is None:
             return schema.empty_table()
-        try:
-            found = table.to_pyarrow_table(columns=columns)
-        except (DeltaError, OSError, pa.ArrowException) as error:
-            raise self._failed(name, "cannot be read", error) from error
-        return found.cast(schema)
+        there = {field.name for field in table.schema().fields}
+        filters = [(_PARTITION, "=", day)] if day else None
+        with self._writing(name, "cannot be read", pa.ArrowException):
+            found = table.to_pyarrow_table(
+                filters=filters, columns=[column for column in columns if column in there]
+            )
+        for column in columns:
+            if column not in there:
+                nothing = pa.nulls(len(found), schema.field(column).type)
+                found = found.append_column(schema.field(column), nothing)
+        return found.select(columns).cast(schema)
 
-    def compact(self, name: str) -> bool:
-        """Join the small files of a table if it has many; positions and rows stay. Say whether it did."""
+    def distinct(self, name: str, column: str) -> set[str]:
+        """The values of a column of text, in bounded memory."""
+        found: set[str] = set()
+        for part in self.partitions(name):
+            found.update(filter(None, self.rows(name, [column], day=part.day)[0].unique().to_pylist()))
+        return found
+
+    def is_scattered(self, name: str) -> bool:
+        """Whether a table has so many files that it is time to join them."""
+        if name not in self._files:
+            self._files[name] = len(self.files(name))
+        return self._files[name] >= _FILES_BEFORE_COMPACTION
+
+    def compact(self, name: str, *, is_thorough: bool = False) -> None:
+        """Join the small files of each day and remove what no version needs; positions and rows stay."""
         table = self._table(name)
-        if table is None or len(table.file_uris()) < _FILES_BEFORE_COMPACTION:
-            return False
-        try:
-            table.optimize.compact()
-            table.vacuum(retention_hours=int(_RETENTION / timedelta(hours=1)), dry_run=False)
-        except (DeltaError, OSError) as error:
-            raise self._failed(name, "cannot be compacted", error) from error
-        return True
+        if table is None:
+            return
+        with self._writing(name, "cannot be compacted"):
+            has = table.metadata().configuration
+            if any(has.get(key) != value for key, value in _PROPERTIES.items()):
+                table.alter.set_table_properties(_PROPERTIES)
+            table.optimize.compact(
+                target_size=_LARGE_TARGET_BYTES if is_thorough else _SMALL_TARGET_BYTES,
+                post_commithook_properties=_NO_HOOKS,
+            )
+            table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False, post_commithook_properties=_NO_HOOKS)
+            self._checkpoint(name, table)
+            self._open[name].cleanup_metadata()
+            self._files[name] = len(self._open[name].file_uris())
+
+    def _checkpoint_if_due(self, name: str, table: DeltaTable | None) -> None:
+        if table is None:
+            return
+        version = table.version()
+        if version - self._checkpoints.setdefault(name, version) >= _COMMITS_BETWEEN_CHECKPOINTS:
+            self._checkpoint(name, table)
+
+    def _checkpoint(self, name: str, table: DeltaTable) -> None:
+        table.update_incremental()
+        table.create_checkpoint()
+        # Only a table that is opened anew starts from the checkpoint.
+        self._open[name] = DeltaTable(self._path(name))
+        self._checkpoints[name] = self._open[name].version()
 
     def _path(self, name: str) -> Path:
         return self.data_directory / name
 
+    def _is_born(self, name: str) -> bool:
+        """Whether a table has a first commit: one that was killed in it leaves a folder without."""
+        return any((self._path(name) / "_delta_log").glob("*.json"))
+
     def _table(self, name: str) -> DeltaTable | None:
         """The table at its newest version, or None where it was never written."""
-        try:
+        with self._writing(name, "cannot be read"):
             table = self._open.get(name)
             if table is None:
-                if not (self._path(name) / "_delta_log").exists():
+                if not self._is_born(name):
                     return None
                 self._open[name] = table = DeltaTable(self._path(name))
             else:
                 table.update_incremental()
-        except (DeltaError, DeltaProtocolError, OSError) as error:
-            raise self._failed(name, "cannot be read", error) from error
         return table
 
-    def _failed(self, name: str, what: str, error: Exception) -> StoreError:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        return StoreError(
-            f"the evidence table {name!r} {what}: {reason}",
-            where=str(self._path(name)),
-            todo="Check data.directory in pgattic.toml: does it exist, is it writable, is there space",
-        )
+    @contextmanager
+    def _writing(self, name: str, what: str, other: type[Exception] = DeltaError) -> Iterator[None]:
+        try:
+            yield
+        except (DeltaError, DeltaProtocolError, OSError, other) as error:
+            # What was open may be half way through something.
+            self._open.pop(name, None)
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise StoreError(
+                f"the evidence table {name!r} {what}: {reason}",
+                where=str(self._path(name)),
+                todo="Check data.directory in pgattic.toml: does it exist, is it writable, is there space",
+            ) from error
 
 
 def _local_path(uri: str) -> str:

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import Self
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+
+_GATHER_SECONDS = 0.1
 
 
 class _Hint(FileSystemEventHandler):
@@ -24,17 +26,23 @@ class _Hint(FileSystemEventHandler):
 
 
 class Watcher:
-    """Events are hints to look sooner; a look every `poll_seconds` finds what they miss."""
+    """Events are hints to look sooner; a look every `poll_seconds` finds what they miss.
 
-    def __init__(self, directory: Path, poll_seconds: float) -> None:
+    `directory` None means that there is no folder to watch. A folder that goes away and comes back is polled.
+    """
+
+    def __init__(self, directory: Path | None, poll_seconds: float) -> None:
+        self.is_ended = False
+        self.is_reload_wanted = False
         self._directory = directory
         self._poll_seconds = poll_seconds
         # Not an Event: a signal handler that sets one may wait for ever for the code it interrupted.
         self._hints: SimpleQueue[None] = SimpleQueue()
-        self._ended = False
         self._observer = Observer()
 
     def __enter__(self) -> Self:
+        if self._directory is None:
+            return self
         try:
             self._observer.schedule(_Hint(self._hints), str(self._directory), recursive=False)
             self._observer.start()
@@ -50,26 +58,42 @@ class Watcher:
 
     def end(self) -> None:
         """Let the wait, and every later one, return at once."""
-        self._ended = True
+        self.is_ended = True
+        self._hints.put(None)
+
+    def reload(self) -> None:
+        """Let the wait return, so that the configuration is read anew."""
+        self.is_reload_wanted = True
         self._hints.put(None)
 
     def wait_for_change(self, until: float | None = None) -> bool:
         """Wait for a hint or the next poll; False when it is over (`until` is a time.monotonic())."""
         left = self._poll_seconds if until is None else min(self._poll_seconds, until - monotonic())
-        if left > 0 and not self._ended:
+        if left > 0 and not self.is_ended:
             with suppress(Empty):
                 self._hints.get(timeout=left)
-        return not self._ended and (until is None or monotonic() < until)
+                # A busy server writes all the time: what it writes in a moment is looked at together.
+                sleep(min(left, _GATHER_SECONDS))
+                while True:
+                    self._hints.get_nowait()
+        return not self.is_ended and (until is None or monotonic() < until)
 
 
 @contextmanager
 def ending_on_signals(watcher: Watcher) -> Iterator[None]:
-    """Within the block SIGTERM and SIGINT end the watch after the batch at hand, instead of the process."""
+    """Within the block SIGTERM and SIGINT end the watch after the batch at hand, instead of the process.
+
+    SIGHUP asks for the configuration to be read anew.
+    """
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         watcher.end()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    def reload(_signal: int, _frame: FrameType | None) -> None:
+        watcher.reload()
+
+    handlers = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

@@ -8,4 +8,4 @@ SELECT s.name,
                  AND item LIKE replace(s.name, '_', '\_') || '=%') AS is_overridden
 FROM pg_settings s
 WHERE s.name IN ('lc_messages', 'log_destination', 'log_min_duration_statement', 'log_min_error_statement',
-                 'log_min_messages', 'log_statement', 'log_timezone', 'logging_collector')
+                 'log_line_prefix', 'log_min_messages', 'log_statement', 'log_timezone', 'logging_collector')

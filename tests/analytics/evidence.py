@@ -48,6 +48,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "uses": 1,
     },
     "statement": {"text": "SELECT count(*) FROM users_old", "is_parsed": True, "first_seen_at": NOW},
+    "gap": {"node": "main", "origin": "o1", "path": "/log/postgresql.csv", "lines": 1, "found_at": NOW},
     "coverage": {
         "node": "main",
         "origin": "o1",
@@ -86,5 +87,7 @@ def covered(since: datetime, until: datetime, *sources: Source, node: str = "mai
 
 
 def _complete(name: str, row: dict[str, Any]) -> dict[str, Any]:
-    moment = next(row[key] for key in ("occurred_at", "hour", "covered_from", "first_seen_at") if key in row)
+    moment = next(
+        row[key] for key in ("occurred_at", "hour", "covered_from", "first_seen_at", "gap_from") if key in row
+    )
     return {**_DEFAULTS[name], "day": moment.date(), **row}

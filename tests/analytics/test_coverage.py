@@ -86,3 +86,33 @@ def test_coverage_of_nodes_is_what_a_clock_would_count(
     )
     assert found.covered_seconds == hours * 3600
     assert sum(gap.seconds for gap in found.gaps) + found.covered_seconds == 360_000
+
+
+@pytest.mark.parametrize(
+    ("lost", "gaps"),
+    [
+        pytest.param([(2, 3)], [(2, 3), (4, 6)], id="within a stretch"),
+        pytest.param([(-1, 1)], [(0, 1), (4, 6)], id="at the beginning"),
+        pytest.param([(3, 7)], [(3, 7)], id="over two stretches"),
+        pytest.param([(1, 9), (2, 3)], [(1, 9)], id="one within another"),
+        pytest.param([(1, 3), (2, 4)], [(1, 6)], id="overlapping"),
+        pytest.param([(-9, -5), (20, 30)], [(4, 6)], id="at other times"),
+        pytest.param([(5, 5)], [(4, 6)], id="no time at all"),
+    ],
+)
+def test_lost_lines_are_not_covered(
+    tmp_path: Path, lost: list[tuple[float, float]], gaps: list[tuple[float, float]]
+) -> None:
+    write(tmp_path, "coverage", covered(at(0), at(4)), covered(at(6), at(10)))
+    rows = [{"node": "main", "gap_from": at(start), "gap_to": at(end)} for start, end in lost]
+    write(tmp_path, "gap", *rows)
+    with Evidence.open(tmp_path) as evidence:
+        found = coverage(evidence, Source.ERROR, at(0), at(10))
+    assert found.gaps == tuple(Gap(at(start), at(end)) for start, end in gaps)
+
+
+def test_a_line_lost_on_one_node_is_lost_for_all(tmp_path: Path) -> None:
+    write(tmp_path, "coverage", covered(at(0), at(10)), covered(at(0), at(10), node="replica"))
+    write(tmp_path, "gap", {"node": "replica", "gap_from": at(1), "gap_to": at(2)})
+    with Evidence.open(tmp_path) as evidence:
+        assert coverage(evidence, Source.ERROR, at(0), at(10)).fraction == pytest.approx(0.9)

@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from catalog.elements import Element
 from catalog.snapshot import AtticEntry, Column, Enum, Index, Relation, Snapshot, StoredUse
+from ingest.extract import BATCH_BYTES, COMMIT_BYTES, MAX_RECORD_BYTES, Limits
 from ingest.knowledge import Knowledge
+from ingest.logs.tail import Logs
 from ingest.pipeline import Pipeline
-from ingest.schemas import ALERT
+from ingest.schemas import ALERT, Source
 from ingest.store import Store
-from ingest.tail import LogFolder
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DEPRECATED = "users_old_deprecated_20261122_unused"
@@ -135,21 +136,22 @@ class Workplace:
     now: datetime = NOON + timedelta(hours=1)
     snapshot: Snapshot = field(default_factory=shop)
     alerting: Callable[[pa.Table, datetime], pa.Table] = no_alerts
-    batch_bytes: int = 8 * 1024 * 1024
-    max_record_bytes: int = 64 * 1024 * 1024
+    batch_bytes: int = BATCH_BYTES
+    max_record_bytes: int = MAX_RECORD_BYTES
+    commit_bytes: int = COMMIT_BYTES
+    vouched: tuple[Source, ...] = ()
 
     def pipeline(self) -> Pipeline:
         """A new ingest, as after a restart."""
-        knowledge = Knowledge(self.snapshot)
+        knowledge = Knowledge(self.snapshot, vouched=self.vouched)
         return Pipeline(
-            folder=LogFolder(self.folder, "*.csv", "primary"),
+            logs=Logs(self.folder, None, "primary"),
             store=Store(self.data),
             node="primary",
             knowledge=lambda: knowledge,
             alerting=self.alerting,
             clock=lambda: self.now,
-            batch_bytes=self.batch_bytes,
-            max_record_bytes=self.max_record_bytes,
+            limits=Limits(self.batch_bytes, self.max_record_bytes, self.commit_bytes),
         )
 
     def write(self, name: str, *records: bytes) -> Path:

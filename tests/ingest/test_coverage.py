@@ -3,13 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 
-import pyarrow as pa
 import pytest
 
 from catalog.database import identifier
 from ingest.coverage import LogSettings, Stretch, coverage_rows, sources_seen
 from ingest.knowledge import read_log_settings
-from ingest.schemas import TIME
+from ingest.schemas import Source
 from tests.fix_server import FreshDatabase
 
 _DEFAULTS = {
@@ -36,7 +35,8 @@ _DEFAULTS = {
         ({"log_min_messages": "fatal", "log_statement": "all"}, []),
         ({"log_min_messages": "warning,checkpointer:debug1"}, []),
         ({"log_min_error_statement": "panic"}, []),
-        ({"log_statement": "all", "lc_messages": "de_DE.UTF-8"}, ["error"]),
+        ({"log_statement": "all", "lc_messages": "de_DE.UTF-8"}, ["error", "log"]),
+        ({"log_statement": "all", "lc_messages": "tr_TR.UTF-8"}, ["error"]),
         ({"log_statement": "all", "lc_messages": "en_GB.UTF-8"}, ["error", "log"]),
         ({"log_destination": "stderr"}, []),
         ({"logging_collector": "off"}, []),
@@ -83,20 +83,50 @@ def test_nothing_is_claimed_of_the_time_before_the_settings_were_in_force(
         return start + timedelta(minutes=minutes)
 
     settings = LogSettings.of(_DEFAULTS, since=None if since is None else moment(since))
-    times = pa.chunked_array([[moment(0), moment(60)]], type=TIME)
     rows = coverage_rows(
-        Stretch("origin", "a.csv", 100, 900, times),
+        Stretch("origin", "a.csv", 100, 900, 2, first_at=moment(0), last_at=moment(60)),
         node="primary",
         covered_from=None,
         reached_end_at=None,
         read_at=moment(61),
-        settings=settings,
+        sources=sources_seen(settings),
+        since=settings.since,
     ).to_pylist()
     assert [(row["covered_from"], row["covered_to"], bool(row["sources"])) for row in rows] == [
         (moment(first), moment(last), is_claimed) for first, last, is_claimed in claimed
     ]
     assert [row["end_offset"] for row in rows][-1] == 900
     assert sum(row["records"] for row in rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("destination", "collector", "formats"),
+    [
+        ("jsonlog", "on", {"jsonlog"}),
+        ("stderr,csvlog", "on", {"stderr", "csvlog"}),
+        ("stderr,csvlog", "off", {"stderr"}),
+        ("syslog", "on", set()),
+    ],
+)
+def test_a_log_counts_when_the_server_writes_its_format(
+    destination: str, collector: str, formats: set[str]
+) -> None:
+    settings = LogSettings.of(_DEFAULTS | {"log_destination": destination, "logging_collector": collector})
+    found = {each for each in ("csvlog", "jsonlog", "stderr") if sources_seen(settings, each)}
+    assert found == formats
+
+
+def test_statements_are_not_claimed_beside_a_line_that_was_not_understood() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    (row,) = coverage_rows(
+        Stretch("origin", "a.csv", 0, 9, 3, unrecognised=1, first_at=noon, last_at=noon),
+        node="primary",
+        covered_from=None,
+        reached_end_at=None,
+        read_at=noon,
+        sources=(Source.ERROR, Source.LOG),
+    ).to_pylist()
+    assert (row["sources"], row["unrecognised"]) == (["error"], 1)
 
 
 def test_a_server_says_when_it_read_its_settings(database: FreshDatabase) -> None:

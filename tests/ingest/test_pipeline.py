@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ingest.pipeline import follow, ingest_once
+from ingest.running import follow, ingest_once
 from ingest.schemas import ALERT
 from ingest.store import Store
 from tests.ingest.fix_ingest import NOON, Workplace, missing, record
@@ -80,7 +80,7 @@ def test_a_crash_at_any_commit_loses_and_doubles_nothing(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch, commit: int, when: str
 ) -> None:
     workplace.alerting = an_alert_each
-    workplace.batch_bytes = 2500
+    workplace.batch_bytes = workplace.commit_bytes = 2500
     workplace.write("a.csv", *log_lines())
     append, done = Store.append, 0
 
@@ -99,7 +99,7 @@ def test_a_crash_at_any_commit_loses_and_doubles_nothing(
             ingest_once(workplace.pipeline())
     # The file has grown by the time of the next run, and its batches are cut otherwise.
     workplace.write("a.csv", record("statement: select id from users where id = 1", database="other"))
-    workplace.batch_bytes = 8000
+    workplace.batch_bytes = workplace.commit_bytes = 8000
     ingest_once(workplace.pipeline())
     for table in ("coverage",):
         rows = workplace.rows(table, "start_offset", "end_offset", "records")
@@ -117,7 +117,7 @@ _KILLED = """
 import os, signal, sys
 import pandas  # pyarrow does it at the first array
 from pathlib import Path
-from ingest.pipeline import ingest_once
+from ingest.running import ingest_once
 from ingest.store import Store
 from tests.ingest.fix_ingest import Workplace
 from tests.ingest.test_pipeline import an_alert_each
@@ -133,7 +133,9 @@ def run(left):
         left -= 1
         append(self, name, rows, transaction=transaction)
     Store.append = counted
-    ingest_once(Workplace(home / "log", home / "data", alerting=an_alert_each, batch_bytes=2500).pipeline())
+    place = Workplace(home / "log", home / "data", alerting=an_alert_each)
+    place.batch_bytes = place.commit_bytes = 2500
+    ingest_once(place.pipeline())
 
 for commits in map(int, sys.argv[2:]):
     child = os.fork()

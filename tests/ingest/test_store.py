@@ -28,6 +28,18 @@ def test_a_table_never_written_is_empty(tmp_path: Path) -> None:
     assert store.rows("reject", ["log_offset"]).num_rows == 0
 
 
+def test_a_table_whose_first_commit_was_killed_is_made_anew(tmp_path: Path) -> None:
+    # What a kill has left in earnest: the data, and the commit under a name that is not its own yet.
+    log = tmp_path / "reject" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / "00000000000000000000.json#1").write_text("{}")
+    store = Store(tmp_path)
+    assert store.is_empty()
+    assert store.transaction_version("reject", "a") is None
+    store.append("reject", rows(1, 2), transaction=("a", 2))
+    assert Store(tmp_path).rows("reject", ["log_offset"]).num_rows == 2
+
+
 def test_rows_and_position_commit_together(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.append("reject", rows(1, 2), transaction=("a", 2))
@@ -58,8 +70,10 @@ def test_compaction_keeps_rows_and_positions(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(store_module, "_FILES_BEFORE_COMPACTION", 5)
     store = Store(tmp_path)
     for offset in range(9):
+        assert store.is_scattered("reject") == (offset >= 5)
         store.append("reject", rows(offset), transaction=("a", offset))
-    assert store.compact("reject")
+    store.compact("reject")
+    assert not store.is_scattered("reject")
     after = Store(tmp_path)
     assert len(after.files("reject")) == 3
     assert sorted(after.rows("reject", ["log_offset"])["log_offset"].to_pylist()) == list(range(9))

@@ -1,0 +1,171 @@
+"""Keeps the evidence tables small: few files a day, counts added up, and what is too old removed.
+
+Positions stay, whatever is removed: a log that was read is not read again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.pending import counted_once
+from ingest.schemas import COVERAGE, STATEMENT, TABLES, USAGE_HOURLY
+from ingest.store import Partition, Store
+
+# What says what happened when; a statement has no time, and coverage speaks of other days than its own.
+_DATED = ("access", "usage_hourly", "alert", "reject", "gap")
+_SAYING = ("access", "usage_hourly", "alert")
+
+
+@dataclass(frozen=True)
+class TableUpkeep:
+    """What was done to a table; `rows_removed` were too old, `rows_joined` say the same in fewer rows."""
+
+    table: str
+    rows_removed: int
+    rows_joined: int
+    files_before: int
+    files: int
+    bytes_before: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What was done, and from when on there is evidence (None: nothing was to be removed)."""
+
+    kept_since: datetime | None
+    tables: tuple[TableUpkeep, ...]
+
+    @property
+    def rows_removed(self) -> int:
+        """In all tables."""
+        return sum(table.rows_removed for table in self.tables)
+
+
+def keep_up(store: Store) -> None:
+    """Join the files of the tables that have many; short, so that it can be done between two batches."""
+    for name in TABLES:
+        if store.is_scattered(name):
+            store.compact(name)
+
+
+def tidy(store: Store, keep_days: int | None, now: datetime) -> Upkeep:
+    """Remove evidence that is older than `keep_days` (None: keep all), add up counts and join files.
+
+    Whoever holds the lock may do it. Killed in between, it has done less, and nothing wrong.
+    """
+    before = {name: store.partitions(name) for name in TABLES}
+    since = _midnight(now - timedelta(days=keep_days)) if keep_days else None
+    removed = dict.fromkeys(TABLES, 0)
+    if since is not None:
+        # Coverage first: of what is gone, nobody may believe that it was seen.
+        removed["coverage"] = _end_coverage(store, since)
+        for name in _DATED:
+            removed[name] = store.remove_before(name, since.date())
+        removed["statement"] = _forget_statements(store)
+    _join_coverage(store)
+    _join_counts(store)
+    for name in TABLES:
+        store.compact(name, is_thorough=True)
+    after = {name: store.partitions(name) for name in TABLES}
+    return Upkeep(since, tuple(_report(name, before[name], after[name], removed[name]) for name in TABLES))
+
+
+def _report(name: str, before: list[Partition], after: list[Partition], removed: int) -> TableUpkeep:
+    return TableUpkeep(
+        name,
+        rows_removed=removed,
+        rows_joined=max(0, sum(part.rows for part in before) - sum(part.rows for part in after) - removed),
+        files_before=sum(part.files for part in before),
+        files=sum(part.files for part in after),
+        bytes_before=sum(part.bytes for part in before),
+        bytes=sum(part.bytes for part in after),
+    )
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+
+
+def _end_coverage(store: Store, since: datetime) -> int:
+    """Let coverage begin at `since`; give the number of rows that said something of an earlier time."""
+    rows = store.rows("coverage", COVERAGE.names).to_pylist()
+    touched = 0
+    for row in rows:
+        if row["covered_from"] is None or row["covered_from"] >= since:
+            continue
+        touched += 1
+        if row["covered_to"] > since:
+            row["covered_from"] = since
+        else:
+            # What remains of the row is the position.
+            row |= {"covered_from": None, "covered_to": None, "sources": []}
+    if touched:
+        store.replace("coverage", pa.Table.from_pylist(rows, schema=COVERAGE))
+    return touched
+
+
+def _join_coverage(store: Store) -> None:
+    """Make one row of those that touch and say the same of one file."""
+    rows = store.rows("coverage", COVERAGE.names).to_pylist()
+    joined: dict[tuple[Any, ...], dict[str, Any]] = {}
+    done: list[dict[str, Any]] = []
+    for row in sorted(rows, key=_in_time):
+        key = (row["node"], row["origin"], tuple(row["sources"] or ()), row["covered_from"] is None)
+        last = joined.get(key)
+        if last is None or not _touches(last, row):
+            if last is not None:
+                done.append(last)
+            joined[key] = row
+            continue
+        last["start_offset"] = min(last["start_offset"], row["start_offset"])
+        for name in ("end_offset", "covered_to", "read_at", "day"):
+            last[name] = max(filter(None, (last[name], row[name])), default=last[name])
+        for name in ("records", "unrecognised"):
+            last[name] = (last[name] or 0) + (row[name] or 0)
+        last["path"] = row["path"]
+    done += joined.values()
+    if len(done) < len(rows):
+        store.replace("coverage", pa.Table.from_pylist(done, schema=COVERAGE))
+
+
+def _in_time(row: dict[str, Any]) -> tuple[bool, datetime, int]:
+    return (
+        row["covered_from"] is None,
+        row["covered_from"] or datetime.min.replace(tzinfo=UTC),
+        row["end_offset"],
+    )
+
+
+def _touches(last: dict[str, Any], row: dict[str, Any]) -> bool:
+    return row["covered_from"] is None or row["covered_from"] <= last["covered_to"]
+
+
+def _join_counts(store: Store) -> None:
+    """Add up the counts of the same thing in the same hour."""
+    for part in store.partitions("usage_hourly"):
+        if part.files > 1:
+            rows = store.rows("usage_hourly", USAGE_HOURLY.names, day=part.day)
+            summed = counted_once(rows)
+            if len(summed) < len(rows):
+                store.replace("usage_hourly", summed, day=part.day)
+
+
+def _forget_statements(store: Store) -> int:
+    """Remove the texts of statements that no evidence names any more."""
+    named: set[str] = set()
+    for name in _SAYING:
+        named |= store.distinct(name, "statement_id")
+    rows = store.rows("statement", STATEMENT.names)
+    kept = rows.filter(pc.is_in(rows["statement_id"], pa.array(_sorted(named), pa.string())))
+    if len(kept) < len(rows):
+        store.replace("statement", kept)
+    return len(rows) - len(kept)
+
+
+def _sorted(values: Iterable[str]) -> list[str]:
+    return sorted(values)
