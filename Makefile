@@ -25,13 +25,13 @@ dashboard: setup  ## open the dashboard on ./pgattic.toml
 	@$(RUN) pgattic dashboard
 
 test: setup  ## run the tests
-	@$(RUN) pytest $(PYTEST_ARGS)
+	@$(RUN) pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 check: setup  ## format, lint, types, tests: what CI runs
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
-	@$(RUN) pytest $(PYTEST_ARGS)
+	@$(RUN) pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 format: setup  ## format and mend what can be mended
 	@$(RUN) ruff format .

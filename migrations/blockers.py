@@ -10,7 +10,7 @@ from typing import Any
 from catalog.database import Database, load_sql
 from catalog.errors import LockTimeoutError
 from catalog.terminal import when
-from ingest.normalise import normalise, unreadable
+from ingest.grammar.normalise import normalise, unreadable
 
 _INVISIBLE = "<insufficient privilege>"
 _LONGEST_QUERY = 200

@@ -81,7 +81,7 @@ def test_missing_rights(run: CommandLine, database18: FreshDatabase) -> None:
         database18.db.execute("DROP ROLE guest")
 
 
-@pytest.mark.parametrize("logs", ["absent", "file", "empty"])
+@pytest.mark.parametrize("logs", ["absent", "file/log", "empty"])
 def test_logs_that_cannot_be_read(run: CommandLine, shop: FreshDatabase, tmp_path: Path, logs: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()

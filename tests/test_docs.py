@@ -11,7 +11,7 @@ from catalog.elements import Kind
 from catalog.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
-COMMANDS = sorted(get_command(pgattic.app).commands)  # type: ignore[attr-defined]
+COMMANDS = sorted(get_command(pgattic.application()).commands)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -36,7 +36,7 @@ def test_every_kind_has_a_page_that_is_listed(kind: Kind) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(name: str) -> None:
-    command = get_command(pgattic.app).commands[name]  # type: ignore[attr-defined]
+    command = get_command(pgattic.application()).commands[name]  # type: ignore[attr-defined]
     assert f"Example: pgattic {name}" in (command.help or "")
 
 
@@ -56,3 +56,8 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         link = target.partition(")")[0]
         if not link.startswith("http"):
             assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+def test_every_command_is_found_in_the_folder_that_owns_it() -> None:
+    for folder, commands in pgattic.COMMANDS.items():
+        assert sorted(get_command(pgattic.application([folder])).commands) == sorted(commands)  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 import pgattic
 from catalog.database import identifier
-from ingest.normalise import normalise
+from ingest.grammar.normalise import normalise
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
 
@@ -105,6 +105,9 @@ def test_no_command_destroys_anything(
         ("checkpoint", "list"),
         ("apply", "plan.json", "--yes"),
         ("ingest", "--once"),
+        ("ingest", "--status"),
+        ("snapshot", "shop.json"),
+        ("compact", "--keep-days", "9"),
         ("status",),
         ("usage",),
         ("readiness",),
@@ -120,7 +123,7 @@ def test_no_command_destroys_anything(
         ("breaker", "status"),
         ("breaker", "reset", "--because", "a test"),
     )
-    assert {command[0] for command in commands} | NOT_RUN == set(get_command(pgattic.app).commands)  # type: ignore[attr-defined]
+    assert {command[0] for command in commands} | NOT_RUN == set(get_command(pgattic.application()).commands)  # type: ignore[attr-defined]
     for command in commands:
         ended = run(*command)
         assert "Traceback" not in ended.err, (command, ended)

@@ -60,7 +60,7 @@ def _figures(overview: Overview) -> None:
     seen = overview.coverage[0]
     # Without the database nobody knows what is in the attic; the evidence alone knows what was used.
     known = all(row.entry for row in overview.rows)
-    figures = (
+    figures: tuple[tuple[str, int | str | None, str], ...] = (
         ("In the attic", len(overview.rows) if known else None, "Elements that have a deprecated name now."),
         ("Seen in use", used, "Elements of which a use was seen since they came into the attic."),
         ("Ready", verdicts[Verdict.READY] if known else None, "Every rule is met."),

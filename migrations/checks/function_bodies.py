@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from catalog.closure import mentions
 from catalog.elements import Element, Kind, quote_identifier
 from catalog.snapshot import Function, Snapshot, StoredUse
-from ingest.bodies import Body, read_body
+from ingest.grammar.bodies import Body, read_body
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from catalog.closure import mentions
 from catalog.elements import Element, Kind
 from catalog.snapshot import Function, Snapshot
-from ingest.bodies import read_body
-from ingest.references import ColumnUse, Name
+from ingest.grammar.bodies import read_body
+from ingest.grammar.references import ColumnUse, Name
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from catalog.elements import Element, Kind
 from catalog.snapshot import Function
-from ingest.bodies import Body, read_body
+from ingest.grammar.bodies import Body, read_body
 from migrations.checks.function_bodies import mentioning, surely_unrelated
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity

@@ -34,15 +34,17 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     elif now.is_open:
         console.print(
             f"[bold red]open[/] since {when(now.opened_at)} UTC, by {escape(now.opened_by or '')}:"
-            f" {escape(now.reason or '')}"
+            f" {escape(now.reason or '')}",
+            soft_wrap=True,
         )
         console.print(f"  → Every change is refused until `{breakers.RESET_COMMAND}`")
     elif now.reason:
         console.print(
             f"[green]closed[/]; was open from {when(now.opened_at)} to {when(now.reset_at)} UTC:"
-            f" {escape(now.reason)}"
+            f" {escape(now.reason)}",
+            soft_wrap=True,
         )
-        console.print(f"  reset by {escape(now.reset_by or '')}: {escape(now.because or '')}")
+        console.print(f"  reset by {escape(now.reset_by or '')}: {escape(now.because or '')}", soft_wrap=True)
     else:
         console.print("[green]closed[/]; it was never open")
     if now.is_open:
@@ -68,5 +70,6 @@ def reset(
         print_json(now)
         return
     console.print(
-        f"[green]closed[/]; it was open since {when(now.opened_at)} UTC: {escape(now.reason or '')}"
+        f"[green]closed[/]; it was open since {when(now.opened_at)} UTC: {escape(now.reason or '')}",
+        soft_wrap=True,
     )
