@@ -1,7 +1,10 @@
 """Activity counters: how often PostgreSQL itself counted a read or write of a table or index.
 
-Counters follow the object through a rename, but a crash sets them to 0 without a trace in `stats_reset`
-(measured on 15 and 18), so a sample carries the server's start time too, and a counter that went down
+Counters follow the object through a rename and a clean restart. A crash sets them to 0 and leaves no
+`stats_reset` of the database; but it sets that of the server's own statistics (archiver, background writer,
+WAL) to the moment of the recovery, and only a crash or an explicit reset does (measured on 15 and 18). The
+oldest of those is `kept_since`: nothing counted after it was lost, and no two servers have the same one. A
+reset of a single table shows in the database's `stats_reset` too. A counter that went down all the same
 means "unknown", never "unused".
 """
 
@@ -27,13 +30,37 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnScan:
+    """Scans of one table that pgattic itself made, from `at` on."""
+
+    oid: int
+    at: datetime
+    scans: int
+
+
+@dataclass(frozen=True, slots=True)
 class CounterSample:
-    """All counters of a database at one moment, and since when they have counted."""
+    """All counters of a database at one moment, and since when they have counted.
+
+    `kept_since` is when the server began to count after its making or its last crash; `own_scans` are scans
+    of tables that pgattic itself made (backups, comparisons of rows); `standbys` are the servers that stream
+    from this one; `oldest_session_at` is when the oldest session of another client began.
+    """
 
     taken_at: datetime
     server_started_at: datetime
     reset_at: datetime | None
     counters: Mapping[int, Counter]
+    kept_since: datetime | None = None
+    own_scans: tuple[OwnScan, ...] = ()
+    standbys: int = 0
+    oldest_session_at: datetime | None = None
+
+    @property
+    def counting_since(self) -> datetime:
+        """From when on no use that was counted can have been lost."""
+        started = self.kept_since or self.server_started_at
+        return max(self.reset_at or started, started)
 
     def baseline(self, oid: int) -> "Baseline | None":
         """What to compare a later sample of one object with, or None where nothing is counted for it."""
@@ -45,17 +72,13 @@ class CounterSample:
     def uses_since(self, oid: int, baseline: "Baseline") -> int | None:
         """Scans and rows written since the baseline, or None where the counting was interrupted.
 
-        A reset shows in `reset_at`; a crash shows only as a newer server start with smaller counters. A clean
-        restart keeps them, so a newer start alone with counters that did not shrink still counts.
+        A reset shows in `reset_at`, a crash in `kept_since`. A clean restart keeps the counters.
         """
         counter = self.counters.get(oid)
-        if counter is None or self.reset_at != baseline.reset_at:
+        if counter is None or self.reset_at != baseline.reset_at or self.counting_since > baseline.taken_at:
             return None
         uses = counter.reads - baseline.reads, counter.writes - baseline.writes
-        restarted = self.server_started_at != baseline.server_started_at
-        if min(uses) < 0 or (restarted and baseline.reads == baseline.writes == 0):
-            return None
-        return sum(uses)
+        return None if min(uses) < 0 else sum(uses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +94,18 @@ class Baseline:
 
 def read_counters(db: Database) -> CounterSample:
     """Sample the counters; other sessions' work appears in them up to a second after its transaction."""
-    state = db.fetch_one(
-        "SELECT clock_timestamp() AS now, pg_postmaster_start_time() AS started, stats_reset"
-        " FROM pg_stat_database WHERE datname = current_database()"
-    )
+    state = db.fetch_one(load_sql("catalog", "counting"))
     assert state is not None
     rows = db.fetch(load_sql("catalog", "counters"))
     counters = {row["oid"]: Counter(**{**row, "kind": Kind(row["kind"])}) for row in rows}
-    return CounterSample(state["now"], state["started"], state["stats_reset"], counters)
+    own = [OwnScan(**row) for row in db.fetch(load_sql("catalog", "own_scans"))] if state["has_own"] else []
+    return CounterSample(
+        state["now"],
+        state["server_started_at"],
+        state["reset_at"],
+        counters,
+        state["kept_since"],
+        tuple(own),
+        state["standbys"],
+        state["oldest_session_at"],
+    )

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,16 +17,21 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from catalog.alert_settings import AlertSettings
 from catalog.database import has_password, is_conninfo
 from catalog.errors import SettingsError
+from catalog.policy import PolicySettings
+from catalog.section import Positive, Section
+from catalog.span import Span, span
+
+__all__ = ["PolicySettings", "Settings", "load_settings"]
 
 CONFIG_NAME = "pgattic.toml"
 _ENV_PREFIX = "PGATTIC_"
+# Each has a sister key `…_file` that names a file with it.
+_SECRETS = (("audit", "key"), ("alerts", "urls"))
 
 Environment = Literal["development", "staging", "production"]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Days = Annotated[float, Field(ge=0)]
-Positive = Annotated[int, Field(gt=0)]
 
 
 def _without_password(dsn: str) -> str:
@@ -40,12 +45,6 @@ def _without_password(dsn: str) -> str:
 Dsn = Annotated[str, AfterValidator(_without_password)]
 
 
-class Section(BaseModel):
-    """A table of the configuration file; an unknown key is an error, not a silent typo."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class DatabaseSettings(Section):
     """The server and database to watch."""
 
@@ -53,6 +52,13 @@ class DatabaseSettings(Section):
     environment: Environment = "production"
     lock_timeout_ms: Positive = 1000
     statement_timeout_ms: Positive = 60_000
+
+
+class NodeSettings(Section):
+    """A replica, whose reads are counted there and nowhere else."""
+
+    name: Annotated[str, Field(min_length=1)]
+    dsn: Dsn
 
 
 class LogsSettings(Section):
@@ -101,26 +107,29 @@ class AuditSettings(Section):
     key_file: Path | None = None
 
 
-class PolicySettings(Section):
-    """When an element counts as unused, and when a removal would be safe. Cautious by default."""
+class CollectSettings(Section):
+    """How often `ingest --follow` samples the counters of every server."""
 
-    observed_days: Days = 30
-    cooling_off_days: Days = 30
-    quiet_days: Days = 30
-    coverage_wanted: Fraction = 0.99
-    coverage_required: Fraction = 0
-    min_age_days: Days = 7
-    max_transaction_seconds: Positive = 300
-    max_replication_lag_seconds: Positive = 30
-    max_slot_lag_bytes: Positive = 1_073_741_824
-    backup_max_age_hours: Positive = 24
-    min_index_bytes: Annotated[int, Field(ge=0)] = 1_048_576
-    lock_failures_allowed: Annotated[int, Field(ge=0)] = 2
-    errors_allowed: Annotated[int, Field(ge=0)] = 20
-    errors_minutes: Positive = 10
-    count_rows_up_to_bytes: Annotated[int, Field(ge=0)] = 8_388_608
-    approvals_wanted: Annotated[int, Field(ge=0)] = 0
-    approval_max_age_days: Days = 7
+    every: Span = span("10m")
+
+
+class SensorsSettings(Section):
+    """What pgattic puts on elements in the attic, so that the server logs their uses."""
+
+    level: Literal["minimal", "sensors"] = Field(
+        default="sensors", description="minimal: none; sensors: triggers, canaries, grants to pgaudit's role"
+    )
+
+    @property
+    def are_wanted(self) -> bool:
+        """Whether `apply` arms what it renames."""
+        return self.level != "minimal"
+
+
+class GuardSettings(Section):
+    """What happens when a statement fails on a former name while the guard watches."""
+
+    action: Literal["off", "alert", "rollback-element", "rollback-migration"] = "rollback-element"
 
 
 class Settings(BaseSettings):
@@ -137,6 +146,25 @@ class Settings(BaseSettings):
     backup: BackupSettings = BackupSettings()
     audit: AuditSettings = AuditSettings()
     policy: PolicySettings = PolicySettings()
+    collect: CollectSettings = CollectSettings()
+    sensors: SensorsSettings = SensorsSettings()
+    guard: GuardSettings = GuardSettings()
+    alerts: AlertSettings = AlertSettings()
+    nodes: tuple[NodeSettings, ...] = ()
+
+    @field_validator("nodes")
+    @classmethod
+    def _differ(cls, nodes: tuple[NodeSettings, ...], info: ValidationInfo) -> tuple[NodeSettings, ...]:
+        logs = info.data.get("logs", LogsSettings())
+        names = [logs.node, *(node.name for node in nodes)]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two servers are called {min(twice)!r} (logs.node is the primary's name)")
+        return nodes
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """The servers to watch: the primary, called `logs.node`, and the replicas."""
+        return (self.logs.node, *(node.name for node in self.nodes))
 
     @classmethod
     def settings_customise_sources(
@@ -180,17 +208,23 @@ def _check_toml(path: Path) -> None:
         raise SettingsError(f"not TOML: {error}", where=str(path), todo="Correct the file") from error
     except OSError as error:
         raise SettingsError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    if isinstance(audit := content.get("audit"), dict) and "key" in audit:
-        raise SettingsError(
-            "key 'audit.key': a secret does not belong into the file",
-            where=str(path),
-            todo=f"Set the environment variable {_ENV_PREFIX}AUDIT__KEY, or audit.key_file",
-        )
+    for section, key in _SECRETS:
+        if isinstance(found := content.get(section), dict) and key in found:
+            raise SettingsError(
+                f"key '{section}.{key}': a secret does not belong into the file",
+                where=str(path),
+                todo=f"Set the environment variable {_ENV_PREFIX}{section.upper()}__{key.upper()},"
+                f" or {section}.{key}_file",
+            )
 
 
 def _settings_error(error: ValidationError, path: Path | None) -> SettingsError:
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    location = first["loc"]
+    if location[:2] == ("alerts", "rules"):
+        # The fourth part is what `when` says, which is no key.
+        location = location[:3] + location[4:]
+    key = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         return SettingsError(
             f"unknown key {key!r}",
@@ -199,7 +233,8 @@ def _settings_error(error: ValidationError, path: Path | None) -> SettingsError:
         )
     message = first["msg"].removeprefix("Value error, ")
     # A dsn may hold the password that it is refused for.
-    found = "" if key.endswith("dsn") or key == "audit.key" else f", found {first['input']!r}"
+    is_secret = key.endswith("dsn") or any(key == f"{section}.{name}" for section, name in _SECRETS)
+    found = "" if is_secret or isinstance(first["input"], dict) else f", found {first['input']!r}"
     return SettingsError(
         f"key {key!r}: {message[:1].lower()}{message[1:]}{found}", where=_source_of(first["loc"], path)
     )
@@ -222,4 +257,8 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     audit = settings.audit
     paths = {"seal_file": audit.seal_file, "key_file": audit.key_file}
     audit = audit.model_copy(update={key: folder / path for key, path in paths.items() if path})
-    return settings.model_copy(update={"logs": logs, "data": data, "backup": backup, "audit": audit})
+    alerts = settings.alerts
+    paths = {"urls_file": alerts.urls_file, "json_file": alerts.json_file}
+    alerts = alerts.model_copy(update={key: folder / path for key, path in paths.items() if path})
+    changed = {"logs": logs, "data": data, "backup": backup, "audit": audit, "alerts": alerts}
+    return settings.model_copy(update=changed)

@@ -19,6 +19,7 @@ class Source(StrEnum):
     SENSOR = "sensor"
     AUDIT = "audit"
     PLAN = "plan"
+    COUNTER = "counter"
 
 
 class Operation(StrEnum):
@@ -61,6 +62,8 @@ ACCESS = _schema(
     ("session_line", pa.int64()),
     ("origin", pa.string()),
     ("log_offset", pa.int64()),
+    # How long the whole statement took, where the log tells.
+    ("duration_ms", pa.float64()),
 )
 
 # Uses of every element, tracked or not, counted by the hour. Counts of one hour can stand in several rows.
@@ -131,6 +134,61 @@ GAP = _schema(
     ("found_at", TIME),
 )
 
+# One look at a node: who it is, since when its counters count, what its settings make its log show.
+# `kept_since` is when the server began to count after its making or its last crash, and differs between any
+# two servers; `settings_since` is when it last read its configuration; `sources` is what its log shows by
+# those settings. A node that did not answer has the reason in `failure` and nothing else.
+SAMPLE = _schema(
+    ("sampled_at", TIME),
+    ("node", pa.string()),
+    ("failure", pa.string()),
+    ("system_id", pa.int64()),
+    ("timeline", pa.int32()),
+    ("in_recovery", pa.bool_()),
+    ("server_version", pa.int32()),
+    ("server_started_at", TIME),
+    ("kept_since", TIME),
+    ("reset_at", TIME),
+    ("settings_since", TIME),
+    ("settings", pa.list_(pa.string())),
+    ("sources", pa.list_(pa.string())),
+    ("standbys", pa.int32()),
+    ("oldest_session_at", TIME),
+)
+
+# What one node has counted of one table, materialized view or index, since the later of `kept_since` and
+# `reset_at`. `reads` are scans, `writes` rows; `last_read_at` is null before PostgreSQL 16, and so is `bytes`
+# where somebody held a lock on it. `element` has its former name where it is in the attic.
+COUNTER = _schema(
+    ("sampled_at", TIME),
+    ("node", pa.string()),
+    ("element", pa.string()),
+    ("oid", pa.int64()),
+    ("reads", pa.int64()),
+    ("writes", pa.int64()),
+    ("last_read_at", TIME),
+    ("heap_read", pa.int64()),
+    ("heap_hit", pa.int64()),
+    ("dead_rows", pa.int64()),
+    ("bytes", pa.int64()),
+    ("server_started_at", TIME),
+    ("kept_since", TIME),
+    ("reset_at", TIME),
+)
+
+# How often pg_stat_statements has seen a statement that names an element in the attic; its normalised text is
+# in `statement`.
+STATEMENT_COUNTER = _schema(
+    ("sampled_at", TIME),
+    ("node", pa.string()),
+    ("element", pa.string()),
+    ("statement_id", pa.string()),
+    ("role", pa.string()),
+    ("calls", pa.int64()),
+    ("rows", pa.int64()),
+    ("total_ms", pa.float64()),
+)
+
 # Something a person should look at.
 ALERT = _schema(
     ("occurred_at", TIME),
@@ -146,6 +204,7 @@ ALERT = _schema(
     ("statement_id", pa.string()),
     ("origin", pa.string()),
     ("log_offset", pa.int64()),
+    ("node", pa.string()),
 )
 
 TABLES: dict[str, pa.Schema] = {
@@ -156,4 +215,7 @@ TABLES: dict[str, pa.Schema] = {
     "coverage": COVERAGE,
     "gap": GAP,
     "alert": ALERT,
+    "sample": SAMPLE,
+    "counter": COUNTER,
+    "statement_counter": STATEMENT_COUNTER,
 }
