@@ -136,9 +136,9 @@ def _through_shim(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
         return
     relation = snapshot.relation(element.schema, element.parent or element.name)
     is_column = element.kind is Kind.COLUMN
-    for entry in snapshot.attic:
+    for entry in snapshot.shimmed(relation.oid) if relation else ():
         view = snapshot.relations_by_oid.get(entry.shim_oid or 0)
-        if view is None or relation is None or entry.object_oid != relation.oid or not entry.is_in_attic:
+        if view is None:
             continue
         if (entry.element.kind is Kind.COLUMN) is not is_column:
             continue

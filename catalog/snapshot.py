@@ -28,6 +28,8 @@ KINDS_OF_RELATIONS: dict[str, Kind | None] = {
     "S": Kind.SEQUENCE,
     "f": None,
 }
+# What an owner may do with a table where nobody was granted or refused anything; 17 adds MAINTAIN.
+OWNERS_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"})
 # PostgreSQL's own defaults: max_locks_per_transaction 64, max_connections 100.
 _DEFAULT_MAX_LOCKS = 6400
 
@@ -229,7 +231,9 @@ class AtticEntry:
     `element` has the former name; `object_oid` is the table's for a column; `baseline` are the counters at
     the rename, None where PostgreSQL keeps none (columns, constraints without an index, enums);
     `backup_proved_at` is when a backup of its migration was last proved by a restore; `shim_oid` is that of
-    the view that pgattic made to keep its former name working.
+    the view that pgattic made to keep its former name working; `sensors` are the kinds that are armed on it
+    now (canary, trigger, grant), all of them since `armed_at`; `approved_by` are other roles than the one
+    that applied its plan, which agreed with that.
     """
 
     element: Element
@@ -242,6 +246,9 @@ class AtticEntry:
     restored_at: datetime | None
     backup_proved_at: datetime | None
     shim_oid: int | None = None
+    sensors: tuple[str, ...] = ()
+    armed_at: datetime | None = None
+    approved_by: tuple[str, ...] = ()
 
     @property
     def is_in_attic(self) -> bool:
@@ -415,6 +422,15 @@ class Snapshot:
         """What tables, views, sequences, indexes and enum types are called."""
         items: tuple[Relation | Index | Enum, ...] = (*self.relations, *self.indexes, *self.enums)
         return {key: frozenset(names) for key, names in _grouped((i.schema, i.name) for i in items).items()}
+
+    @cached_property
+    def _shimmed_by_oid(self) -> dict[int, list[AtticEntry]]:
+        entries = (entry for entry in self.attic if entry.is_in_attic and entry.shim_oid)
+        return _grouped((entry.object_oid, entry) for entry in entries)
+
+    def shimmed(self, oid: int) -> tuple[AtticEntry, ...]:
+        """The elements with a shim whose table or view has that OID; one shim can stand for several."""
+        return tuple(self._shimmed_by_oid.get(oid, ()))
 
     def functions_called(self, name: str) -> tuple[Function, ...]:
         """The functions of that name in any schema, with any arguments."""
@@ -665,6 +681,7 @@ def read_snapshot(db: Database) -> Snapshot:
                 "calls",
             )
         }
+        _without_own_grants(db, rows["relations"])
         rows["attic"] = _read_attic(db)
         rows["max_locks"] = db.fetch_value(
             "SELECT current_setting('max_locks_per_transaction')::integer"
@@ -700,13 +717,84 @@ def _read_attic(db: Database) -> list[dict[str, Any]]:
         )
     if db.fetch_value("SELECT to_regclass('pgattic.element') IS NULL"):
         return []
+    armed, approved = _read_sensors(db), _read_approvals(db)
     return [
         {
             "element": Element(Kind(row.pop("kind")), row.pop("schema"), row.pop("name"), row.pop("parent")),
+            **armed.get((row["migration_id"], row.pop("position")), {}),
+            "approved_by": approved.get(row["migration_id"], ()),
             **row,
         }
         for row in db.fetch(load_sql("catalog", "attic"))
     ]
+
+
+def _read_sensors(db: Database) -> dict[tuple[str, int], dict[str, Any]]:
+    if not _has_sensors(db):
+        return {}
+    return {
+        (row["migration_id"], row["position"]): {"sensors": row["kinds"], "armed_at": row["armed_at"]}
+        for row in db.fetch(
+            "SELECT migration_id, position, array_agg(DISTINCT kind ORDER BY kind) AS kinds,"
+            " max(made_at) AS armed_at FROM pgattic.sensor WHERE removed_at IS NULL GROUP BY 1, 2"
+        )
+    }
+
+
+def _read_approvals(db: Database) -> dict[str, tuple[str, ...]]:
+    """Who approved the plan of each migration; older registries have no approvals."""
+    if not db.fetch_value("SELECT has_table_privilege(to_regclass('pgattic.approval'), 'SELECT')"):
+        return {}
+    rows = db.fetch(
+        "SELECT m.id, array_agg(DISTINCT a.approved_by ORDER BY a.approved_by) AS roles"
+        " FROM pgattic.migration m JOIN pgattic.approval a"
+        " ON a.plan_hash = m.plan_hash AND a.approved_by <> m.applied_by GROUP BY 1"
+    )
+    return {row["id"]: tuple(row["roles"]) for row in rows}
+
+
+def _has_sensors(db: Database) -> bool:
+    """Whether there is a table of sensors that may be read; older registries have none."""
+    return bool(
+        db.fetch_value(
+            "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'pgattic' AND c.relname = 'sensor' AND has_table_privilege(c.oid, 'SELECT')"
+            " AND has_schema_privilege(n.oid, 'USAGE'))"
+        )
+    )
+
+
+def _without_own_grants(db: Database, relations: list[dict[str, Any]]) -> None:
+    """Take out what pgattic granted to the audit role, and what an owner may do anyway."""
+    own: set[tuple[int, int, str, str]] = set()
+    if _has_sensors(db):
+        own = {
+            (row["oid"], row["number"], row["role"], row["privilege"])
+            for row in db.fetch(
+                "SELECT object_oid::bigint AS oid, coalesce(column_number, 0)::integer AS number,"
+                " name AS role, unnest(privileges) AS privilege FROM pgattic.sensor"
+                " WHERE kind = 'grant' AND removed_at IS NULL"
+            )
+        }
+    for relation in relations:
+        for number, holder in (
+            (0, relation),
+            *((column["number"], column) for column in relation["columns"]),
+        ):
+            if holder["grants"]:
+                key = (relation["oid"], number)
+                holder["grants"] = [
+                    grant
+                    for grant in holder["grants"]
+                    if (*key, grant["grantee"], grant["privilege"]) not in own
+                ]
+        if _are_defaults(relation["grants"], relation["owner"]):
+            relation["grants"] = []
+
+
+def _are_defaults(grants: list[dict[str, Any]], owner: str) -> bool:
+    held = {grant["privilege"] for grant in grants}
+    return held >= OWNERS_PRIVILEGES and all(g["grantee"] == owner and not g["grantable"] for g in grants)
 
 
 _ADAPTER = TypeAdapter(Snapshot)

@@ -10,13 +10,14 @@ from catalog.database import Database
 from catalog.errors import DatabaseError, LockTimeoutError
 from catalog.settings import PolicySettings
 from catalog.snapshot import read_snapshot
-from migrations import audit, breaker, integrity, registry
+from migrations import audit, breaker, integrity, registry, sensors
 from migrations.audit import Event
 from migrations.checks.surroundings import read_standbys
 from migrations.errors import BreakerOpenError, PlanDriftedError, PlanError, RefusedError
 from migrations.plan import Plan
 from migrations.progress import remaining, require_unmoved
 from migrations.retry import retrying
+from migrations.sensors import Armed
 from migrations.steps import Step
 
 # What is said before anything was tried.
@@ -31,6 +32,7 @@ class _Part:
     steps: tuple[Step, ...]
     number: int
     of: int
+    with_sensors: bool = False
 
     @property
     def is_last(self) -> bool:
@@ -58,8 +60,12 @@ def apply(
     on_step: Callable[[str], None] = lambda _: None,
     *,
     policy: PolicySettings | None = None,
-) -> None:
+    with_sensors: bool = False,
+) -> tuple[Armed, ...]:
     """Put the plan's elements into the attic: all or none of each batch, and most plans are one batch.
+
+    `with_sensors` also puts on them, in the same transactions, what makes the server log their uses; returned
+    is what became of that.
 
     A plan that stopped between batches goes on with what is missing. Raises PlanDriftedError where the
     catalog changed since the plan, BreakerOpenError, LockTimeoutError where the locks could not be had in
@@ -70,15 +76,19 @@ def apply(
     registry.require(db)
     breaker.require_closed(db)
     batches = remaining(db, plan, read_snapshot(db)).batches()
+    armed: list[Armed] = []
     for number, steps in enumerate(batches, start=1):
-        part = _Part(plan, steps, number, len(batches))
-        _apply_part(db, part, on_step, policy)
+        part = _Part(plan, steps, number, len(batches), with_sensors)
+        armed.extend(_apply_part(db, part, on_step, policy))
         if not part.is_last:
             on_step(f"batch {number} of {len(batches)}: {len(steps)} renamed")
         _look_at_standbys(db, part, policy)
+    return tuple(armed)
 
 
-def _apply_part(db: Database, part: _Part, on_step: Callable[[str], None], policy: PolicySettings) -> None:
+def _apply_part(
+    db: Database, part: _Part, on_step: Callable[[str], None], policy: PolicySettings
+) -> tuple[Armed, ...]:
     plan = part.plan
     elements = [str(step.element) for step in part.steps]
     statements = [statement for step in part.steps for statement in step.up]
@@ -89,15 +99,16 @@ def _apply_part(db: Database, part: _Part, on_step: Callable[[str], None], polic
                 if attempt.retry_state.attempt_number > 1:
                     # Somebody had time to change things.
                     remaining(db, plan, read_snapshot(db))
-                _rename(db, part, statements)
+                armed = _rename(db, part, statements)
     except BaseException as error:
         # On a connection that is gone nothing can be written: there the intent stays without an outcome.
         with suppress(DatabaseError):
             _record_failure(db, part, error, policy)
         raise
+    return armed
 
 
-def _rename(db: Database, part: _Part, statements: list[str]) -> None:
+def _rename(db: Database, part: _Part, statements: list[str]) -> tuple[Armed, ...]:
     plan = part.plan
     counters = read_counters(db)
     with db.transaction():
@@ -116,6 +127,12 @@ def _rename(db: Database, part: _Part, statements: list[str]) -> None:
         comments = [element.comment for element in before]
         registry.record_deprecated(db, plan, part.steps, comments, counters)
         integrity.record(db, plan.id, part.steps, before)
+        return _arm(db, part) if part.with_sensors else ()
+
+
+def _arm(db: Database, part: _Part) -> tuple[Armed, ...]:
+    items = registry.in_attic(db, migration_id=part.plan.id)
+    return sensors.arm_within(db, [item for item in items if item.position in part.positions], part.plan.id)
 
 
 def _record_failure(db: Database, part: _Part, error: BaseException, policy: PolicySettings) -> None:

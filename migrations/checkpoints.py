@@ -7,18 +7,18 @@ has a greater number, however many sessions were at work.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from difflib import get_close_matches
 
 from catalog.database import Database, load_sql
 from catalog.errors import StatementFailedError
 from migrations import audit, registry
+from migrations.durations import duration_of
 from migrations.errors import CheckpointError
 from migrations.retry import retrying
 
 # Neither like an element nor like a time.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}")
-_AGO = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNIQUE_VIOLATION = "23505"
 
 
@@ -80,13 +80,12 @@ def parse_time(text: str, now: datetime) -> datetime:
 
     Raises CheckpointError for anything else, a time without a zone and one that is still to come.
     """
-    ago = _AGO.fullmatch(text.strip())
-    if ago and any(ago.groups()):
-        days, hours, minutes, seconds = (int(part or 0) for part in ago.groups())
-        try:
-            return now - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        except OverflowError:
-            raise CheckpointError("is longer ago than time is counted", where=text) from None
+    try:
+        ago = duration_of(text)
+        if ago is not None:
+            return now - ago
+    except OverflowError:
+        raise CheckpointError("is longer ago than time is counted", where=text) from None
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

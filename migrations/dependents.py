@@ -10,10 +10,15 @@ _NAMED_CONSTRAINTS = frozenset("cfpux")
 
 
 def with_dependents(snapshot: Snapshot, elements: Iterable[Element]) -> list[Element]:
-    """The same elements, each once, with the indexes, constraints and sequences of the tables among them."""
+    """The same elements, each once, with the indexes, constraints and sequences of the tables among them.
+
+    What is in the attic already stays there by itself.
+    """
     wanted = dict.fromkeys(elements)
+    inside = {(entry.element.kind, entry.object_oid) for entry in snapshot.attic if entry.is_in_attic}
     for element in list(wanted):
-        wanted |= dict.fromkeys(_of(snapshot, element))
+        own = (one for one in _of(snapshot, element) if (one.kind, snapshot.oid(one)) not in inside)
+        wanted |= dict.fromkeys(own)
     return list(wanted)
 
 

@@ -61,6 +61,12 @@ class RollbackError(MigrationError):
     """An element cannot go back to its former name."""
 
 
+class SensorError(MigrationError):
+    """Sensors are wanted on what is not in the attic."""
+
+    exit_code = WRONG_USE
+
+
 class CheckpointError(MigrationError):
     """A checkpoint or a moment is named that is none."""
 

@@ -9,6 +9,7 @@ from catalog.elements import Kind
 from migrations import integrity
 from migrations.integrity import Observation
 from migrations.registry import DeprecatedElement
+from migrations.sensors.present import SensorNow, armed_on
 from migrations.steps import Place
 
 
@@ -39,7 +40,8 @@ class ShimNow:
 class Present:
     """One element now; `place` and `name` are None where it is gone, `shim` where it has none any more.
 
-    `holders` have its former name; `table_holders` that of the table behind its shim.
+    `holders` have its former name; `table_holders` that of the table behind its shim; `sensors` are armed on
+    it.
     """
 
     place: Place | None
@@ -48,6 +50,7 @@ class Present:
     holders: tuple[Holder, ...] = ()
     shim: ShimNow | None = None
     table_holders: tuple[Holder, ...] = ()
+    sensors: tuple[SensorNow, ...] = ()
 
 
 def read_present(db: Database, items: Sequence[DeprecatedElement]) -> list[Present]:
@@ -58,6 +61,9 @@ def read_present(db: Database, items: Sequence[DeprecatedElement]) -> list[Prese
     holders = _holders(db, items)
     table_holders = _holders_of_tables(db, items)
     shims = _shims(db, items)
+    sensors: dict[tuple[str, int], list[SensorNow]] = {}
+    for sensor in armed_on(db, items):
+        sensors.setdefault((sensor.migration_id, sensor.position), []).append(sensor)
     found = []
     for position, (item, observation) in enumerate(zip(items, observations, strict=True), start=1):
         row = rows.get(position)
@@ -69,6 +75,7 @@ def read_present(db: Database, items: Sequence[DeprecatedElement]) -> list[Prese
                 holders.get(position, ()),
                 shims.get(item.shim_oid or 0),
                 table_holders.get(position, ()),
+                tuple(sensors.get((item.migration_id, item.position), ())),
             )
         )
     return found

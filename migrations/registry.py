@@ -189,6 +189,15 @@ def record_deprecated(
     The comments, one for each step, and the counters are from before the renames.
     """
     comments = dict(zip((step.element for step in steps), former_comments, strict=True))
+    # What is counted of a constraint are the scans of the index behind it.
+    indexes = {
+        row["constraint_oid"]: row["index_oid"]
+        for row in db.fetch(
+            "SELECT oid::bigint AS constraint_oid, conindid::bigint AS index_oid FROM pg_constraint"
+            " WHERE oid = ANY (%s::oid[]) AND contype IN ('p', 'u', 'x')",
+            [[step.object_oid for step in steps if step.element.kind is Kind.CONSTRAINT]],
+        )
+    }
     rows = [
         {
             "position": position,
@@ -200,7 +209,7 @@ def record_deprecated(
             "oid": step.object_oid,
             "column_number": step.column_number,
             "comment": comments[step.element],
-            "counters": _baseline(counters.baseline(step.object_oid)),
+            "counters": _baseline(counters.baseline(indexes.get(step.object_oid, step.object_oid))),
             "shim": asdict(step.shim) if step.shim else None,
         }
         for position, step in enumerate(plan.steps, start=1)

@@ -9,6 +9,7 @@ from migrations.errors import RollbackError
 from migrations.operations import operation_for
 from migrations.present import Present
 from migrations.registry import DeprecatedElement
+from migrations.sensors.present import SensorNow, removals
 
 _RELATIONS = frozenset({Kind.TABLE, Kind.INDEX, Kind.VIEW, Kind.MATVIEW, Kind.SEQUENCE})
 # A name as PostgreSQL keeps them apart: the namespace's kind, schema, table or type, name.
@@ -17,11 +18,15 @@ _Name = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Restoration:
-    """One element brought back: the statements that do it, and what is worth knowing about it."""
+    """One element brought back: the statements that do it, and what is worth knowing about it.
+
+    `sensors` are those that are armed on it; they go before anything is renamed.
+    """
 
     item: DeprecatedElement
     statements: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    sensors: tuple[SensorNow, ...] = ()
 
 
 @dataclass
@@ -67,6 +72,14 @@ def restorations(
     return done
 
 
+def statements_of(done: Sequence[Restoration]) -> list[str]:
+    """Every statement, in the order in which they must run."""
+    return [
+        *removals(sensor for one in done for sensor in one.sensors),
+        *(statement for one in done for statement in one.statements),
+    ]
+
+
 def as_script(done: Sequence[Restoration], what: str) -> str:
     """The statements as plain SQL in one transaction, with what they bring back."""
     lines = [
@@ -74,6 +87,7 @@ def as_script(done: Sequence[Restoration], what: str) -> str:
         "BEGIN;",
         "SET LOCAL lock_timeout = '1s';",
     ]
+    lines.extend(f"{statement};" for statement in removals(s for one in done for s in one.sensors))
     for one in done:
         lines.append(f"-- {_one_line(one.item.deprecated_name)} → {_one_line(str(one.item.element))}")
         lines.extend(f"--   note: {_one_line(note)}" for note in one.notes)
@@ -197,7 +211,7 @@ def _restored(item: DeprecatedElement, now: Present, world: _World) -> Restorati
     if place.index:
         place = replace(place, index=called)
     operation = operation_for(item.element.kind)
-    notes += [*_moved(item, now), *_changed(item, now)]
+    notes += [*_moved(item, now), *_changed(item, now), *_about_sensors(now)]
     if called == former:
         notes.append("had its former name already: somebody renamed it back")
     else:
@@ -212,7 +226,7 @@ def _restored(item: DeprecatedElement, now: Present, world: _World) -> Restorati
     for name in _names_given(item, now, world):
         world.given[name] = item
     world.renamed[_own_name(item, now)] = former
-    return Restoration(item, tuple(statements), tuple(notes))
+    return Restoration(item, tuple(statements), tuple(notes), now.sensors)
 
 
 def _own_name(item: DeprecatedElement, now: Present) -> _Name:
@@ -267,6 +281,10 @@ def _changed(item: DeprecatedElement, now: Present) -> Iterator[str]:
     then = integrity.read(item.integrity)
     if then is not None:
         yield from integrity.changes(item.element, then, now.observation)
+
+
+def _about_sensors(now: Present) -> Iterator[str]:
+    yield from dict.fromkeys(note for sensor in now.sensors if (note := sensor.note))
 
 
 def _all_in_one(obstacles: Sequence[RollbackError]) -> RollbackError:

@@ -13,12 +13,12 @@ from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import DatabaseError, LockTimeoutError, StatementFailedError
 from catalog.settings import PolicySettings
-from migrations import audit, breaker, checkpoints, integrity, registry
+from migrations import audit, breaker, checkpoints, integrity, registry, sensors
 from migrations.audit import Event
 from migrations.errors import RollbackError
 from migrations.present import found_again, read_present
 from migrations.registry import DeprecatedElement
-from migrations.restoring import Restoration, restorations
+from migrations.restoring import Restoration, restorations, statements_of
 from migrations.retry import retrying
 from migrations.steps import Place
 
@@ -119,7 +119,7 @@ def rollback(
         str(scope),
         {
             "elements": [str(one.item.element) for one in intended],
-            "sql": [statement for one in intended for statement in one.statements],
+            "sql": statements_of(intended),
             "despite_breaker": despite_breaker,
         },
     )
@@ -144,6 +144,8 @@ def _roll_back(db: Database, scope: Scope) -> RolledBack:
         done = restorations(items, present, _staying(db, items))
         # All of the registry first: locks on the user's tables are held for one round trip and the commit.
         registry.record_restored(db, items)
+        armed = [sensor for one in done for sensor in one.sensors]
+        sensors.record_removed(db, armed)
         breaker.forget_lock_failures(db)
         audit.record(
             db,
@@ -170,7 +172,7 @@ def _staying(db: Database, items: Sequence[DeprecatedElement]) -> list[Deprecate
 
 
 def _run(db: Database, done: Sequence[Restoration]) -> None:
-    statements = [statement for one in done for statement in one.statements]
+    statements = statements_of(done)
     if not statements:
         return
     try:

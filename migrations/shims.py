@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from catalog.database import identifier, literal
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.snapshot import Grant, Relation, Snapshot
+from catalog.snapshot import OWNERS_PRIVILEGES, Grant, Relation, Snapshot
 from migrations.errors import PlanError
 from migrations.findings import Finding, Severity
 from migrations.steps import Shim
@@ -25,7 +25,6 @@ _NO_SHIM = {
     Kind.MATVIEW: "REFRESH MATERIALIZED VIEW, which is how it is kept, refuses a view (42809)",
 }
 _CHILDREN = ("partition", "inheriting table")
-_ALL_PRIVILEGES = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"}
 _FAILS = (
     "through the view these fail: TRUNCATE, COPY (42809), ON CONFLICT ON CONSTRAINT (42704), TABLESAMPLE and"
     " WHERE CURRENT OF (0A000), ctid (42703), GROUP BY of the primary key alone (42803), and DDL; who does so"
@@ -85,7 +84,7 @@ def make(relation: Relation, shim: Shim, behind: Mapping[str, str], note: str) -
 
 def _grants(relation: Relation, view: str) -> Iterator[str]:
     owners = {grant.privilege for grant in relation.grants if grant.grantee == relation.owner}
-    if relation.grants and not owners >= _ALL_PRIVILEGES:
+    if relation.grants and not owners >= OWNERS_PRIVILEGES:
         yield f"REVOKE ALL ON {view} FROM {identifier(relation.owner)}"
     elif relation.grants:
         relation = replace(

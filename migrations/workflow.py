@@ -29,18 +29,20 @@ from migrations.plan import Plan, make_plan, sealed
 from migrations.progress import remaining
 from migrations.restore_proof import prove
 from migrations.review import review
+from migrations.sensors import Armed
 
 _SUBJECTS_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What an apply did: the checks it passed and the backup that was proved before the rename."""
+    """What an apply did: the checks it passed, the backup that was proved before the rename, the sensors."""
 
     plan: Plan
     findings: tuple[Finding, ...]
     backup: Backup
     backup_folder: Path
+    armed: tuple[Armed, ...] = ()
 
 
 def prepare(
@@ -115,8 +117,13 @@ def carry_out(
     *,
     on_step: Callable[[str], None],
     overrides: Sequence[Override] = (),
+    with_sensors: bool | None = None,
+    before_rename: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Check, back up, prove the backup by restoring it, rename. Raises on the first step that fails.
+
+    Sensors are put on the elements as `sensors.level` says, unless `with_sensors` does; `before_rename` is
+    called when all is ready for it.
 
     `on_step` is told in one line what was done, and why something is tried again. A plan that stopped between
     its batches goes on with what is missing.
@@ -125,17 +132,22 @@ def carry_out(
     with audit.sealing(db, settings):
         breaker.require_closed(db)
         audit.note_configuration(db, settings)
-        return _carry_out(db, settings, plan, now, on_step, overrides)
+        wanted = settings.sensors.are_wanted if with_sensors is None else with_sensors
+        findings, backup, folder = _made_ready(db, settings, plan, now, on_step, overrides)
+        before_rename()
+        armed = apply(db, plan, on_step, policy=settings.policy, with_sensors=wanted)
+        return Applied(plan, findings, backup, folder, armed)
 
 
-def _carry_out(
+def _made_ready(
     db: Database,
     settings: Settings,
     plan: Plan,
     now: datetime,
     on_step: Callable[[str], None],
     overrides: Sequence[Override],
-) -> Applied:
+) -> tuple[tuple[Finding, ...], Backup, Path]:
+    """Everything before the first rename: the checks, the approvals, a backup that was proved."""
     findings = check(db, settings, plan, now, overrides=overrides)
     refuse_blocked(plan, findings)
     approvals.require(db, plan, settings, overrides, now)
@@ -145,8 +157,7 @@ def _carry_out(
     backup, folder = _backed_up(db, settings, rest, now, on_step)
     # The clock of now, as a backup of large tables can take longer than it may be old.
     require_proof(db, plan, settings.policy, datetime.now(UTC))
-    apply(db, plan, on_step, policy=settings.policy)
-    return Applied(plan, findings, backup, folder)
+    return findings, backup, folder
 
 
 def refuse_blocked(plan: Plan, findings: tuple[Finding, ...]) -> None:

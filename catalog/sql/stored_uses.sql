@@ -22,7 +22,10 @@ WITH referrer AS (
     UNION ALL
     SELECT 'pg_trigger'::regclass, g.oid, 0, 'trigger', n.nspname, c.relname, g.tgname, c.oid
     FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE NOT g.tgisinternal
+    -- Those that pgattic put on elements in the attic use nothing.
+    WHERE NOT g.tgisinternal AND g.tgfoid NOT IN (SELECT f.oid FROM pg_proc f
+                                                  JOIN pg_namespace fn ON fn.oid = f.pronamespace
+                                                  WHERE fn.nspname = 'pgattic')
     UNION ALL
     SELECT 'pg_constraint'::regclass, k.oid, 0, 'constraint', n.nspname, c.relname, k.conname, c.oid
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace

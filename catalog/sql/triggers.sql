@@ -21,4 +21,6 @@ JOIN pg_proc f ON f.oid = g.tgfoid
 JOIN pg_namespace fn ON fn.oid = f.pronamespace
 WHERE NOT g.tgisinternal
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgattic')
+  -- Those that pgattic put on elements in the attic use nothing.
+  AND fn.nspname <> 'pgattic'
 ORDER BY 1, 2, 3

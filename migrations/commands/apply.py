@@ -12,7 +12,9 @@ from catalog.settings import Settings
 from catalog.terminal import JsonOption, console, invocation, many, print_json
 from migrations import approvals, show, workflow
 from migrations.approvals import Approval
+from migrations.commands.arm import print_armed
 from migrations.commands.asking import YesOption, ask
+from migrations.commands.guard import end_as_seen, guarded_action, guarded_time, listen, print_report, watch
 from migrations.errors import RefusedError
 from migrations.overrides import parse_all
 from migrations.plan import Plan, load_plan
@@ -31,16 +33,29 @@ def apply(
     override: Annotated[
         list[str] | None, typer.Option(metavar="CHECK=REASON", help="Answer for a check that blocks.")
     ] = None,
+    arm: Annotated[
+        bool | None,
+        typer.Option(
+            "--arm/--no-arm", help="Put sensors on the elements, or none; else as sensors.level says."
+        ),
+    ] = None,
+    guard: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Then watch the log for so long (15m), and undo what fails."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check again, back up, prove the backup by restoring it, then rename: all elements or none.
 
     Example: pgattic apply plan.json
     """
-    settings = invocation(ctx).settings
+    invoked = invocation(ctx)
+    settings = invoked.settings
+    # Where there is nothing to hear, or to be done then, nothing is renamed.
+    guarding = (listen(invoked), guarded_time(guard), guarded_action(invoked)) if guard else None
     answered = parse_all(override or [])
     loaded = load_plan(plan_file)
-    with invocation(ctx).connect() as db:
+    with invoked.connect() as db:
         findings = workflow.check(db, settings, loaded, datetime.now(UTC), overrides=answered)
         if not as_json:
             show.print_findings(findings, plan_file)
@@ -56,20 +71,38 @@ def apply(
             if as_json
             else (lambda line: console.print(f"  [green]✓[/] {escape(line)}", soft_wrap=True)),
             overrides=answered,
+            with_sensors=arm,
+            # From here on, so that not one statement after the rename is missed.
+            before_rename=guarding[0].skip_to_end if guarding else lambda: None,
         )
+    if not as_json:
+        _print_done(loaded, done)
+    report = None
+    if guarding:
+        heard, length, action = guarding
+        report = watch(invoked, heard, loaded.id, length, action, as_json=as_json)
     if as_json:
         print_json(
             {
                 "migration": loaded.id,
                 "elements": loaded.elements,
                 "backup": done.backup_folder,
+                "armed": done.armed,
                 "approved_by": [one.approved_by for one in approved],
+                "guard": report,
             }
         )
-        return
+    elif report:
+        print_report(report)
+    if report:
+        end_as_seen(report)
+
+
+def _print_done(loaded: Plan, done: workflow.Applied) -> None:
     console.print(
         f"  [green]✓[/] renamed {many(len(loaded.steps), 'element')} in one transaction: [bold]{loaded.id}[/]"
     )
+    print_armed(done.armed)
     console.print(f"Back again with `pgattic rollback {loaded.id}`, or one with `--element`")
 
 

@@ -113,4 +113,4 @@ def _candidates(
     snapshot: Snapshot, counters: CounterSample, settings: Settings, now: datetime
 ) -> list[Candidate]:
     with Evidence.open(settings.data.directory) as evidence:
-        return scan(snapshot, counters, evidence, settings.policy, now)
+        return scan(snapshot, counters, evidence, settings.policy, now, settings.node_names)

@@ -12,7 +12,7 @@ from migrations import audit, checkpoints, registry
 from migrations import rollback as back
 from migrations.commands.asking import YesOption, ask
 from migrations.errors import PlanError
-from migrations.restoring import Restoration, as_script
+from migrations.restoring import Restoration, as_script, statements_of
 from migrations.rollback import Scope
 from migrations.row_proof import prove_rows
 
@@ -127,7 +127,7 @@ def _show_preview(intended: list[Restoration], scope: Scope, *, as_json: bool) -
             {
                 "would_restore": [one.item.element for one in intended],
                 "notes": _notes(intended),
-                "sql": [statement for one in intended for statement in one.statements],
+                "sql": statements_of(intended),
             }
         )
         return

@@ -46,8 +46,11 @@ SELECT l.position::integer AS position,
             WHEN l.kind <> 'enum_value' THEN obj_description(l.oid, 'pg_class')
        END AS comment,
        pg_get_userbyid(coalesce(c.relowner, t.typowner)) AS owner,
-       CASE WHEN l.kind = 'column' THEN a.attacl::text WHEN l.kind = 'enum' THEN t.typacl::text
-            WHEN l.kind NOT IN ('constraint', 'index') THEN c.relacl::text
+       -- What pgattic granted to the audit role is nobody's change.
+       CASE WHEN l.kind = 'column' THEN pgattic.grants_of_others(l.oid, l.column_number, a.attacl, NULL)
+            WHEN l.kind = 'enum' THEN t.typacl::text
+            WHEN l.kind NOT IN ('constraint', 'index') THEN pgattic.grants_of_others(
+                l.relation, 0, c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))
        END AS grants
 FROM located l
 LEFT JOIN storage s ON s.root = l.relation

@@ -13,7 +13,7 @@ from catalog.snapshot import read_snapshot
 from migrations import registry
 from migrations.apply import apply
 from migrations.plan import Plan, make_plan
-from migrations.restoring import Restoration
+from migrations.restoring import Restoration, statements_of
 from migrations.rollback import Scope, preview, rollback
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
@@ -61,7 +61,7 @@ class House:
         return rollback(self.db, migration_id=plan.id).restored
 
     def sql(self, scope: Scope) -> list[str]:
-        return [statement for one in preview(self.db, scope) for statement in one.statements]
+        return statements_of(preview(self.db, scope))
 
     def exists(self, *elements: str) -> bool:
         snapshot = read_snapshot(self.db)

@@ -240,6 +240,7 @@ def test_the_whole_way_is_in_the_audit_trail(shop18: Shop) -> None:
         ("backup", "proved by a restore"),
         ("apply_intent", None),
         ("apply_outcome", "done"),
+        ("arm", "done"),
     ]
     details: dict[str, Any] = {row.content["event"]: row.content["detail"] for row in audit.read(shop18.db)}
     assert details["backup"]["rows"] == {"public.users_old": 500}

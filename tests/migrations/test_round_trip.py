@@ -95,7 +95,7 @@ def deprecate_some(database: FreshDatabase, draws: random.Random) -> Plan | None
         plan = plan_of(snapshot, wanted, with_dependents=with_dependents) or plan_of(snapshot, wanted[:1])
     if plan is None:
         return None
-    apply(database.db, plan)
+    apply(database.db, plan, with_sensors=draws.random() < 0.7)
     for step in plan.steps:
         event(f"{step.element.kind}{', soft' if step.shim else ''}")
     return plan
@@ -158,4 +158,4 @@ def test_apply_then_rollback_gives_back_the_same_dump(
         assert not any(entry.is_in_attic for entry in after.attic)
     finally:
         db.execute(f"DROP SCHEMA IF EXISTS {identifier(schema)} CASCADE")
-        db.execute("DELETE FROM pgattic.element; DELETE FROM pgattic.breaker")
+        db.execute("DELETE FROM pgattic.sensor; DELETE FROM pgattic.element; DELETE FROM pgattic.breaker")

@@ -1,0 +1,51 @@
+"""The command `disarm`."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from catalog.terminal import JsonOption, console, invocation, print_json
+from migrations import audit, registry, sensors
+from migrations.commands.asking import YesOption, ask
+from migrations.commands.choosing import ChosenArgument, chosen
+
+
+def disarm(
+    ctx: typer.Context,
+    names: ChosenArgument = None,
+    despite_breaker: Annotated[
+        bool, typer.Option("--despite-breaker", help="Also while the circuit breaker is open.")
+    ] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take away the sensors that pgattic put on what is in the attic; the elements stay there.
+
+    Example: pgattic disarm table:public.users_old
+    """
+    invoked = invocation(ctx)
+    selection = chosen(names)
+    with invoked.connect() as db:
+        registry.require(db)
+        if not yes:
+            ask(f"Take the sensors off {selection}?")
+        with audit.sealing(db, invoked.settings):
+            done = sensors.disarm(
+                db,
+                selection,
+                despite_breaker=despite_breaker,
+                policy=invoked.settings.policy,
+                on_retry=(lambda _: None)
+                if as_json
+                else (lambda line: console.print(f"  {escape(line)}", style="yellow")),
+            )
+    if as_json:
+        print_json({"disarmed": done})
+        return
+    for one in done:
+        taken = ", ".join(kind.value for kind in one.removed)
+        mark = "[green]✓[/]" if taken else "[dim]-[/]"
+        console.print(f"  {mark} {escape(str(one.element))}: {taken or 'had no sensor'}", soft_wrap=True)
+        for note in one.notes:
+            console.print(f"      [yellow]note[/] {escape(note)}", soft_wrap=True)

@@ -1,0 +1,137 @@
+"""The command `guard`."""
+
+from datetime import timedelta
+from time import monotonic
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from catalog.errors import FINDING
+from catalog.terminal import Invocation, JsonOption, console, invocation, many, print_json
+from ingest.watch import Watcher, ending_on_signals
+from migrations import registry
+from migrations.durations import duration_of
+from migrations.errors import RefusedError
+from migrations.guard import Action, Guard, Outcome, Report, newest_migration
+from migrations.guard_log import GuardedLog
+
+_MARKS = {Outcome.BROUGHT_BACK: "[green]✓[/]", Outcome.FAILED: "[bold red]✗[/]", Outcome.TOLD: "[yellow]![/]"}
+
+
+def guard(
+    ctx: typer.Context,
+    migration_id: Annotated[
+        str | None, typer.Argument(metavar="MIGRATION", help="As `status` shows it; default: the newest.")
+    ] = None,
+    duration: Annotated[str, typer.Option("--for", help="How long to watch: 15m, 2h, 1d12h.")] = "15m",
+    on_failure: Annotated[
+        Action | None, typer.Option(help="What to do at a failing statement; default: guard.action.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch the log, and bring back what a program still uses under its former name.
+
+    Ctrl-C and SIGTERM end it and leave things as they are. Exit code 1: something failed meanwhile.
+
+    Example: pgattic guard --for 15m
+    """
+    invoked = invocation(ctx)
+    length = guarded_time(duration)
+    with invoked.connect() as db:
+        registry.require(db)
+        wanted = migration_id or newest_migration(db)
+    action = guarded_action(invoked, on_failure)
+    report = watch(invoked, listen(invoked), wanted, length, action, as_json=as_json)
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+    end_as_seen(report)
+
+
+def guarded_time(text: str) -> timedelta:
+    """How long to watch; raises BadParameter."""
+    try:
+        found = duration_of(text)
+    except OverflowError:
+        found = None
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no time to watch: write 15m, 2h or 1d12h")
+    return found
+
+
+def guarded_action(invoked: Invocation, on_failure: Action | None = None) -> Action:
+    """What to do at a failing statement; raises RefusedError where that is to not even look."""
+    action = on_failure or Action(invoked.settings.guard.action)
+    if action is Action.OFF:
+        raise RefusedError(
+            "the guard is off", where="guard.action", todo="Set it, or choose with `guard --on-failure`"
+        )
+    return action
+
+
+def listen(invoked: Invocation) -> GuardedLog:
+    """Hear what is logged from now on; raises LogsUnavailableError where no log can be read."""
+    with invoked.connect() as db:
+        zone, prefix = (
+            db.fetch_value(f"SELECT current_setting('{name}')")
+            for name in ("log_timezone", "log_line_prefix")
+        )
+        return GuardedLog(invoked.settings.logs, db.name, zone, prefix)
+
+
+def watch(
+    invoked: Invocation,
+    log: GuardedLog,
+    migration_id: str,
+    length: timedelta,
+    action: Action,
+    *,
+    as_json: bool,
+) -> Report:
+    """Guard a migration and print what happens as it does."""
+    watcher = Watcher(log.directory, invoked.settings.logs.poll_seconds)
+    guarded = Guard(
+        invoked.connect,
+        invoked.settings,
+        log,
+        migration_id,
+        action,
+        tell=(lambda _: None)
+        if as_json
+        else (lambda line: console.print(f"  {escape(line)}", soft_wrap=True)),
+    )
+    until = monotonic() + length.total_seconds()
+    with watcher, ending_on_signals(watcher):
+        if not as_json:
+            console.print(
+                f"Guarding {migration_id} for {length} ({action.value}); Ctrl-C ends it and changes nothing",
+                soft_wrap=True,
+            )
+        return guarded.run(lambda: watcher.wait_for_change(until))
+
+
+def end_as_seen(report: Report) -> None:
+    """End with exit code 1 where something failed."""
+    if report.seen:
+        raise typer.Exit(FINDING)
+
+
+def print_report(report: Report) -> None:
+    """Print what was seen and what became of it."""
+    seconds = (report.ended_at - report.began_at).total_seconds()
+    console.print(f"Guarded {report.migration_id} for {seconds:.0f} s: {report.ended}")
+    for seen in report.seen:
+        after = f" after {seen.seconds:.2f} s" if seen.seconds is not None else ""
+        console.print(
+            f"  {_MARKS[seen.outcome]} {escape(str(seen.first.element))}: {seen.outcome.value}{after},"
+            f" {many(seen.failures, 'failing statement')}",
+            soft_wrap=True,
+        )
+        if seen.why:
+            console.print(f"      [dim]{escape(seen.why)}[/]", soft_wrap=True)
+    if not report.seen:
+        console.print("  [green]✓[/] nothing failed on a former name")
+    left = len(report.still_in_attic)
+    console.print(f"{many(left, 'element')} of it in the attic")
