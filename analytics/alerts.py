@@ -1,65 +1,77 @@
-"""Alerts: somebody used an element in the attic, so a person should look."""
+"""Alerts: somebody used an element in the attic, so a person should look.
 
-from collections.abc import Mapping
-from datetime import datetime
-from enum import StrEnum
-from typing import Any
+`Alerts` makes those of each batch that ingest is about to commit. It remembers earlier batches, as far as the
+rules need that, and gives the same alerts for the same batch after a crash.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 
-from catalog.database import APPLICATION_NAME
-from ingest.schemas import ALERT, Operation, Outcome
+from analytics.alerting.acknowledgements import Acknowledgements
+from analytics.alerting.causes import Cause, audible, causes_of
+from analytics.alerting.memory import Memory, Position, counted_from, recalled
+from analytics.alerting.messages import describe
+from analytics.alerting.mutes import Mutes
+from analytics.alerting.rules import alerts_of, count_uses
+from analytics.store import Evidence
+from catalog.alert_settings import AlertSettings, Severity
+from ingest.schemas import ALERT
+
+__all__ = ["Alerts", "Severity", "alerts_for", "describe"]
+
+# What was counted so long before a batch is kept, so that files that come late do not ask for it again.
+_KEPT = timedelta(days=1)
 
 
-class Severity(StrEnum):
-    """How soon a person should look: something fails now, or somebody relies on what is to go."""
+class Alerts:
+    """The alerts of one data directory; an `ingest.pipeline.Alerting`. For one thread."""
 
-    CRITICAL = "critical"
-    WARNING = "warning"
+    def __init__(self, settings: AlertSettings, data_directory: Path) -> None:
+        self._settings = settings
+        self._data_directory = data_directory
+        self._acknowledgements = Acknowledgements(data_directory)
+        self._memory: Memory | None = None
+        self._read_to: dict[str | None, int] = {}
 
+    def __call__(self, accesses: pa.Table, now: datetime) -> pa.Table:
+        """The alerts of one batch of ACCESS rows, in the order of what they are about."""
+        rules = self._settings.access_rules
+        causes = causes_of(accesses)
+        if not causes or not rules:
+            return ALERT.empty_table()
+        mutes = Mutes.of(self._settings, self._acknowledgements.all())
+        memory = self._memory_for(accesses, causes, mutes)
+        found = alerts_of(audible(causes, mutes), rules, memory, now)
+        memory.meet(causes)
+        return pa.Table.from_pylist(found, schema=ALERT)
 
-FAILED_RULE = "former name used"
-USED_RULE = "element in the attic used"
-
-# Uses that are alike in these are one alert of a batch: a job in a loop is one thing to look at.
-_ALIKE = ["element", "application", "role", "client", "statement_id", "outcome"]
-_DID = {Operation.READ: "read it", Operation.WRITE: "wrote to it", Operation.DDL: "changed its definition"}
+    def _memory_for(self, accesses: pa.Table, causes: list[Cause], mutes: Mutes) -> Memory:
+        """What was kept from the batch before, unless this one was seen before or is of a time before."""
+        rules = self._settings.access_rules
+        since = counted_from(rules, min(int(cause.times[0]) for cause in causes))
+        kept_from = since - _KEPT // timedelta(microseconds=1)
+        origin = accesses["origin"][0].as_py()
+        offsets = [offset or 0 for offset in accesses["log_offset"].to_pylist()]
+        is_next = min(offsets) > self._read_to.get(origin, -1)
+        if self._memory is None or not is_next or since < self._memory.since:
+            with Evidence.open(self._data_directory) as evidence:
+                self._memory = recalled(
+                    evidence,
+                    rules,
+                    Position(origin, min(offsets)),
+                    kept_from,
+                    lambda memory, before: count_uses(audible(before, mutes), rules, memory),
+                )
+        elif self._memory.since < kept_from:
+            self._memory.forget(kept_from)
+        self._read_to[origin] = max(offsets)
+        return self._memory
 
 
 def alerts_for(accesses: pa.Table, now: datetime) -> pa.Table:
-    """Make the alerts of one batch of ACCESS rows, in the order of their first use."""
-    first: dict[tuple[Any, ...], dict[str, Any]] = {}
-    times: dict[tuple[Any, ...], int] = {}
-    for row in accesses.sort_by("occurred_at").to_pylist():
-        if row["outcome"] == Outcome.OK and row["application"] == APPLICATION_NAME:
-            continue
-        key = tuple(row[name] for name in _ALIKE)
-        first.setdefault(key, row)
-        times[key] = times.get(key, 0) + 1
-    return pa.Table.from_pylist([_alert(row, times[key], now) for key, row in first.items()], schema=ALERT)
-
-
-def describe(alert: Mapping[str, Any]) -> str:
-    """Say an ALERT row in one line."""
-    return f"{alert['occurred_at']:%Y-%m-%d %H:%M:%S} {alert['severity']}: {alert['message']}"
-
-
-def _alert(row: dict[str, Any], uses: int, now: datetime) -> dict[str, Any]:
-    failed = row["outcome"] == Outcome.ERROR
-    kept = {name: row[name] for name in ALERT.names if name in row}
-    return kept | {
-        "raised_at": now,
-        "rule": FAILED_RULE if failed else USED_RULE,
-        "severity": Severity.CRITICAL if failed else Severity.WARNING,
-        "message": _message(row, uses, failed=failed),
-    }
-
-
-def _message(row: dict[str, Any], uses: int, *, failed: bool) -> str:
-    whence = ", ".join(part for part in (row["application"], row["client"]) if part)
-    who = f"{row['role'] or 'somebody'} ({whence})" if whence else row["role"] or "somebody"
-    did = f"failed with {row['sqlstate'] or 'an error'}" if failed else _DID[Operation(row["operation"])]
-    via = f" through {row['via']}" if row["via"] else ""
-    times = f", {uses:,} times" if uses > 1 else ""
-    doubt = " (its name could also mean another element)" if row["ambiguous"] else ""
-    return f"{row['element']} is in use: {who} {did}{via}{times}{doubt}"
+    """The alerts that one batch of ACCESS rows makes by the default rules, as if it were the first."""
+    settings = AlertSettings()
+    found = alerts_of(causes_of(accesses), settings.access_rules, Memory(since=0), now)
+    return pa.Table.from_pylist(found, schema=ALERT)

@@ -1,0 +1,1 @@
+"""Alerts in parts: which uses alarm, what was said already, who is told, and whether they were."""

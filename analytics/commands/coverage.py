@@ -1,0 +1,116 @@
+"""The command `coverage`."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from analytics.commands.printing import print_lines
+from analytics.counters import Counters
+from analytics.coverage import common, watched
+from analytics.errors import UnknownElementError
+from analytics.readiness import gather
+from analytics.rules import all_watched
+from analytics.sentences import duration, percent
+from analytics.store import Evidence
+from analytics.timelines import Line, Timeline, timeline
+from catalog.counters import CounterSample, read_counters
+from catalog.elements import Element
+from catalog.settings import Settings
+from catalog.snapshot import Snapshot, read_snapshot
+from catalog.terminal import JsonOption, console, invocation, print_json
+from ingest.schemas import Source
+
+_GAPS_SHOWN = 3
+
+
+def coverage(
+    ctx: typer.Context,
+    element: Annotated[
+        str | None,
+        typer.Argument(help="An element of the attic, as table:public.users_old: since its rename."),
+    ] = None,
+    *,
+    days: Annotated[int, typer.Option("--days", min=1, help="Without an element: for how long.")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw when a use could have been seen, day by day, for each source and server.
+
+    Example: pgattic coverage table:public.users_old
+    """
+    settings = invocation(ctx).settings
+    now = datetime.now(UTC)
+    with invocation(ctx).connect() as db, Evidence.open(settings.data.directory) as evidence:
+        snapshot, counters = read_snapshot(db), read_counters(db)
+        if element:
+            found = _of_element(Element.parse(element), snapshot, counters, evidence, settings, now)
+        else:
+            found = _of_all(counters, evidence, settings, now - timedelta(days=days), now)
+    if as_json:
+        print_json(found)
+    else:
+        _print(element, found)
+
+
+def _of_element(
+    wanted: Element,
+    snapshot: Snapshot,
+    counters: CounterSample,
+    evidence: Evidence,
+    settings: Settings,
+    now: datetime,
+) -> Timeline:
+    """When what could have seen a use of one element watched it."""
+    gathered = gather(snapshot, counters, evidence, settings.policy, now, settings.node_names)
+    facts = next((facts for entry, facts in gathered if entry.element == wanted), None)
+    if facts is None:
+        raise UnknownElementError(
+            "not in the attic", where=str(wanted), todo="`pgattic usage` lists what is in the attic"
+        )
+    together = all_watched(list(facts.watches(settings.policy.of(wanted.kind)).values()))
+    return timeline(facts.watched, facts.since, now, together)
+
+
+def _of_all(
+    counters: CounterSample, evidence: Evidence, settings: Settings, since: datetime, now: datetime
+) -> Timeline:
+    """When the logs of the servers were read, and their counters sampled."""
+    of_nodes = Counters(evidence, counters, settings.policy, settings.node_names, (), since)
+    found = dict(watched(evidence, since, now, of_nodes.nodes, settings.policy))
+    found[Source.COUNTER] = {node: of_nodes.looked_at(node) for node in of_nodes.nodes}
+    errors = [found[Source.ERROR], found[Source.COUNTER]]
+    together = common(stretches for by_node in errors for stretches in by_node.values())
+    return timeline(found, since, now, together)
+
+
+def _print(element: str | None, found: Timeline) -> None:
+    what = f"[bold]{escape(element)}[/]" if element else "All servers"
+    since, until = found.since, found.until
+    console.print(f"{what}, {since:%Y-%m-%d} to {until:%Y-%m-%d} ({duration(until - since)}, UTC)\n")
+    width = max((len(line.source) + len(line.node) for line in found.lines), default=0) + 1
+    for line in found.lines:
+        name = f"{line.source} {line.node}".ljust(width)
+        console.print(f"  {escape(name)} [cyan]{line.drawn}[/] {percent(line.fraction)}", soft_wrap=True)
+    console.print("\n  [dim]a character a day: █ all of it, ▓ half or more, ░ some, · nothing[/]")
+    for name, (seen, there) in (("month-ends", found.month_ends), ("quarter-ends", found.quarter_ends)):
+        console.print(f"  {name}: {seen} of {there} watched")
+    gaps = [(line, gap) for line in found.lines if line.fraction > 0 for gap in _longest(line)]
+    if gaps:
+        console.print("\nThe longest gaps:")
+        print_lines(
+            *(
+                ("-", f"{escape(f'{line.source} on {line.node}')}: {_told(start, end)}")
+                for line, (start, end) in gaps
+            )
+        )
+
+
+def _told(start: datetime, end: datetime) -> str:
+    return f"{duration(end - start)} from {start:%Y-%m-%d %H:%M}"
+
+
+def _longest(line: Line) -> list[tuple[datetime, datetime]]:
+    second = timedelta(seconds=1)
+    gaps = [gap for gap in line.gaps if gap[1] - gap[0] >= second]
+    return sorted(gaps, key=lambda gap: gap[0] - gap[1])[:_GAPS_SHOWN]

@@ -1,0 +1,209 @@
+"""The command `usage`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from analytics.commands.printing import NOTHING, print_lines
+from analytics.errors import UnknownElementError
+from analytics.export import write_table
+from analytics.sentences import count
+from analytics.store import Evidence
+from analytics.usage import ElementUsage, UseGroup, usage_by_element, uses_of
+from analytics.usage_profile import Profile, Question, answer, profile
+from analytics.usage_script import script
+from catalog.elements import Element
+from catalog.snapshot import Snapshot, read_attic, read_snapshot
+from catalog.terminal import JsonOption, console, invocation, print_json, print_table, when
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_BARS = " ▁▂▃▄▅▆▇█"
+
+
+def usage(
+    ctx: typer.Context,
+    element: Annotated[
+        str | None, typer.Argument(help="An element, as table:public.users_old; all in the attic by default.")
+    ] = None,
+    question: Annotated[
+        Question | None,
+        typer.Option("--what", help="One question only, as a table: over all elements, or one."),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="With --what: write a CSV file.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="With --what: write a Parquet file.")] = None,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print a script that makes the same views in DuckDB's shell.")
+    ] = False,
+    delta: Annotated[
+        bool,
+        typer.Option("--delta", help="With --sql: read the tables as they will be, by DuckDB's `delta`."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who used an element: how often, when, from where, with which statement, and who fails at it.
+
+    Statements are normalised: constants and parameters are never kept.
+
+    Example: pgattic usage table:public.users_old
+    """
+    if (csv or parquet) and not question:
+        raise typer.BadParameter("--csv and --parquet go with --what")
+    if delta and not sql:
+        raise typer.BadParameter("--delta goes with --sql")
+    wanted = Element.parse(element) if element else None
+    if sql:
+        typer.echo(script(invocation(ctx).settings.data.directory, datetime.now(UTC), follows=delta))
+    elif question:
+        _answer(ctx, question, wanted, csv, parquet, as_json=as_json)
+    elif wanted:
+        _one(ctx, wanted, as_json=as_json)
+    else:
+        with invocation(ctx).connect() as db, Evidence.open(_data(ctx)) as evidence:
+            in_attic = [entry.element for entry in read_attic(db) if entry.is_in_attic]
+            _print_usage(in_attic, usage_by_element(evidence), as_json=as_json)
+
+
+def _data(ctx: typer.Context) -> Path:
+    return invocation(ctx).settings.data.directory
+
+
+def _answer(
+    ctx: typer.Context,
+    question: Question,
+    element: Element | None,
+    csv: Path | None,
+    parquet: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """A question to the evidence alone: no database is asked."""
+    with Evidence.open(_data(ctx)) as evidence:
+        rows = answer(evidence, question, element)
+    for path in (csv, parquet):
+        if path:
+            write_table(path, rows, as_csv=path is csv)
+    if as_json:
+        print_json(rows.to_pylist())
+    elif not (csv or parquet):
+        cells = (
+            [
+                escape(when(cell) if isinstance(cell, datetime) else str("" if cell is None else cell))
+                for cell in row
+            ]
+            for row in zip(*(column.to_pylist() for column in rows.columns), strict=True)
+        )
+        print_table(question.value, rows.column_names, cells)
+
+
+def _one(ctx: typer.Context, element: Element, *, as_json: bool) -> None:
+    with invocation(ctx).connect() as db, Evidence.open(_data(ctx)) as evidence:
+        uses = uses_of(evidence, element)
+        found = profile(evidence, element)
+        snapshot = read_snapshot(db)
+    if not (uses or found.frequency or _is_known(snapshot, element)):
+        raise UnknownElementError(
+            "no such element, neither in the attic nor in the database",
+            where=str(element),
+            todo="`pgattic usage` lists what is in the attic",
+        )
+    if as_json:
+        print_json({"profile": found, "uses": uses})
+    elif not (uses or found.frequency):
+        console.print(f"[bold]{escape(str(element))}[/]: no use seen in the logs that were read.")
+    else:
+        console.print(f"[bold]{escape(str(element))}[/]")
+        _print_profile(found)
+        for use in uses:
+            _print_use(use)
+
+
+def _is_known(snapshot: Snapshot, element: Element) -> bool:
+    return snapshot.exists(element) or any(entry.element == element for entry in snapshot.attic)
+
+
+def _print_profile(found: Profile) -> None:
+    lines = []
+    if often := found.frequency:
+        failed = f", [red]{often.errors:,} failed[/]" if often.errors else ""
+        lines.append(
+            f"{count(often.uses, 'use')}{failed}, {count(often.writes, 'write')} among them,"
+            f" on {count(often.days_used, 'day')}"
+            f" from {when(often.first_at)} to {when(often.last_at)} UTC"
+        )
+        last, before = found.trend(datetime.now(UTC).date())
+        lines.append(f"{count(last, 'use')} in the last 7 days, {before:,} in the 7 before")
+    if took := found.duration:
+        lines.append(
+            f"statements took {took.median_ms:,.1f} ms (median), {took.p90_ms:,.1f} ms (90 %),"
+            f" {took.p99_ms:,.1f} ms (99 %)"
+        )
+    for caller in found.broken:
+        whence = ", ".join(part for part in (caller.application, caller.client, caller.database) if part)
+        worked = f", worked last {when(caller.last_worked_at)}" if caller.last_worked_at else ""
+        lines.append(
+            f"[red]broken:[/] {escape(caller.role or '?')} ({escape(whence)}),"
+            f" {count(caller.failures, 'failure')} since {when(caller.failing_since)} UTC{worked}"
+        )
+    print_lines(*(("-", line) for line in lines))
+    if found.timing:
+        _print_week(found)
+
+
+def _print_week(found: Profile) -> None:
+    """Uses by the hour (UTC) of each weekday: the higher the bar, the more."""
+    uses = {(hour.weekday, hour.hour_of_day): hour.uses for hour in found.timing}
+    most = max(uses.values())
+    console.print("    [dim]            0     6     12    18    UTC[/]")
+    for number, day in enumerate(_DAYS, 1):
+        bars = "".join(_BARS[-(-8 * uses.get((number, hour), 0) // most)] for hour in range(24))
+        if bars.strip():
+            console.print(f"    [dim]{day:<11}[/] {bars}")
+
+
+def _print_usage(in_attic: list[Element], found: list[ElementUsage], *, as_json: bool) -> None:
+    by_element = {one.element: one for one in found}
+    if as_json:
+        print_json([{"element": element, "usage": by_element.get(element)} for element in in_attic])
+    elif not in_attic:
+        console.print(NOTHING)
+    else:
+        for element in in_attic:
+            _print_element_usage(element, by_element.get(element))
+
+
+def _print_element_usage(element: Element, found: ElementUsage | None) -> None:
+    if found is None:
+        console.print(f"[bold]{escape(str(element))}[/]  [dim]no use seen[/]", soft_wrap=True)
+        return
+    failed = f", [red]{found.errors:,} failed[/]" if found.errors else ""
+    console.print(f"[bold]{escape(str(element))}[/]  {count(found.uses, 'use')}{failed}", soft_wrap=True)
+    print_lines(
+        ("-", f"the last one {when(found.last_at)} UTC"),
+        ("-", f"by {escape(', '.join(found.roles) or 'nobody known')}"),
+        ("-", f"from {escape(', '.join(found.applications + found.clients) or 'nowhere known')}"),
+    )
+
+
+def _print_use(use: UseGroup) -> None:
+    failed = use.outcome == "error"
+    did = f"[red]{use.operation}, failed with {use.sqlstate}[/]" if failed else f"[yellow]{use.operation}[/]"
+    whence = ", ".join(part for part in (use.application, use.client, use.database) if part)
+    times = f"{use.uses:,} times from {when(use.first_at)} to " if use.uses > 1 else "once at "
+    notes = [
+        note
+        for note, holds in (
+            (f"through {use.via}", use.via),
+            ("implicit", use.implicit),
+            ("may mean another element", use.ambiguous),
+        )
+        if holds
+    ]
+    console.print(
+        f"\n  [bold]{escape(use.role or '?')}[/] ({escape(whence)}): {did}, {times}{when(use.last_at)} UTC"
+        + (f" [dim]{escape(', '.join(notes))}[/]" if notes else ""),
+        soft_wrap=True,
+    )
+    console.print(f"    [cyan]{escape(use.statement or '(statement not kept)')}[/]", soft_wrap=True)
