@@ -1,12 +1,21 @@
-"""For which part of a time the logs were read, so that a use could have been seen."""
+"""For which part of a time a use could have been seen, by source and node."""
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from analytics.logged import SettingsLook, shown
 from analytics.store import Evidence
+from analytics.stretches import Stretch, both, joined, missing, seconds, within, without
+from catalog.policy import PolicySettings
 from ingest.schemas import Source
 
-Stretch = tuple[datetime, datetime]
+__all__ = ["Coverage", "Gap", "Stretch", "Watched", "coverage", "summarise", "watched"]
+
+# The last look before a time says what held at its beginning.
+_LOOK_BACK = timedelta(days=7)
+
+Watched = Mapping[Source, Mapping[str, Sequence[Stretch]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,11 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of `start` to `end` was read of the logs of every node known; `fraction` is 0 to 1."""
+    """How much of `start` to `end` a source watched on every node; `fraction` is 0 to 1.
+
+    `stretches` are the times that every node was watched, `gaps` the others; `by_node` has the fraction of
+    each node.
+    """
 
     source: Source
     start: datetime
@@ -32,85 +45,97 @@ class Coverage:
     covered_seconds: float
     fraction: float
     gaps: tuple[Gap, ...]
+    stretches: tuple[Stretch, ...] = ()
+    by_node: tuple[tuple[str, float], ...] = ()
 
 
-def coverage(evidence: Evidence, source: Source, since: datetime, until: datetime) -> Coverage:
+def coverage(
+    evidence: Evidence,
+    source: Source,
+    since: datetime,
+    until: datetime,
+    nodes: Collection[str] = (),
+) -> Coverage:
     """What was read of a source from `since` to `until`.
 
-    A moment counts only where every node that was ever read was read then: a use on a replica that nobody
-    looked at is a use unseen. Nor does it count where lines of a node's log are lost.
+    A moment counts only where every node that was ever read, or is named in `nodes`, was read then: a use
+    on a replica that nobody looked at is a use unseen.
     """
-    by_node: dict[str, list[Stretch]] = {}
-    if since < until:
-        rows = evidence.query("coverage", source=source.value, since=since, until=until).to_pylist()
-        for row in rows:
-            stretches = by_node.setdefault(row["node"], [])
-            if row["covered_from"] is not None:
-                stretches.append((row["covered_from"], row["covered_to"]))
-        lost: dict[str, list[Stretch]] = {}
-        for row in evidence.query("lost", since=since, until=until).to_pylist():
-            lost.setdefault(row["node"], []).append((row["lost_from"], row["lost_to"]))
-        by_node = {node: _without(stretches, lost.get(node, [])) for node, stretches in by_node.items()}
-    return summarise(source, since, until, list(by_node.values()))
+    by_node = watched(evidence, since, until, nodes)[source] if since < until else {}
+    return summarise(source, since, until, by_node)
 
 
-def summarise(source: Source, since: datetime, until: datetime, nodes: list[list[Stretch]]) -> Coverage:
-    """Put together what was read of each node; stretches are sorted, disjoint and within the window."""
-    covered = nodes[0] if nodes else []
-    for stretches in nodes[1:]:
-        covered = _both(covered, stretches)
-    seconds = sum(((end - start) for start, end in covered), timedelta()).total_seconds()
+def watched(
+    evidence: Evidence,
+    since: datetime,
+    until: datetime,
+    nodes: Collection[str] = (),
+    policy: PolicySettings | None = None,
+) -> Watched:
+    """When the log of each node was read, for each source; a node never read has an empty set.
+
+    The times of which lines are lost are taken out. Nothing is asked of the policy's retired nodes.
+    """
+    policy = policy or PolicySettings()
+    rows = evidence.query("coverage", since=since, until=until).to_pylist()
+    lost: dict[str, list[Stretch]] = {}
+    for row in evidence.query("lost_lines", since=since, until=until).to_pylist():
+        lost.setdefault(row["node"], []).append((row["gap_from"], row["gap_to"]))
+    names = {*nodes, *(row["node"] for row in rows)} - {*policy.retired_nodes}
+    found: dict[Source, dict[str, list[Stretch]]] = {
+        source: {name: [] for name in names} for source in Source
+    }
+    read: dict[str, list[Stretch]] = {}
+    for row in rows:
+        if row["source"] is None or row["node"] not in names:
+            continue
+        by_node = read if row["source"] == "read" else found[Source(row["source"])]
+        by_node.setdefault(row["node"], []).append((row["covered_from"], row["covered_to"]))
+    for node, proved in _shown(evidence, since, policy).items():
+        claimed = found[Source.ERROR].get(node, [])
+        found[Source.ERROR][node] = joined([*claimed, *both(read.get(node, []), proved)])
+    return {
+        source: {name: without(stretches, lost.get(name, ())) for name, stretches in by_node.items()}
+        for source, by_node in found.items()
+    }
+
+
+def _shown(evidence: Evidence, since: datetime, policy: PolicySettings) -> dict[str, list[Stretch]]:
+    """When looks at its settings prove that a node's log showed failed statements."""
+    looks: dict[str, list[SettingsLook]] = {}
+    for row in evidence.query("settings_looks", since=since - _LOOK_BACK).to_pylist():
+        look = SettingsLook(row["sampled_at"], row["settings_since"], bool(row["shows_errors"]))
+        looks.setdefault(row["node"], []).append(look)
+    trusted = timedelta(minutes=policy.same_settings_minutes)
+    return {node: shown(found, trusted) for node, found in looks.items() if node not in policy.retired_nodes}
+
+
+def summarise(
+    source: Source, since: datetime, until: datetime, nodes: Mapping[str, Sequence[Stretch]]
+) -> Coverage:
+    """Put together when each node was watched; without a node nothing was."""
+    by_node = {name: within(stretches, since, until) for name, stretches in sorted(nodes.items())}
+    covered = common(by_node.values())
     window = (until - since).total_seconds()
+
+    def fraction(stretches: Sequence[Stretch]) -> float:
+        return min(1.0, seconds(stretches) / window) if window > 0 else 0.0
+
     return Coverage(
         source,
         since,
         until,
-        seconds,
-        min(1.0, seconds / window) if window > 0 else 0.0,
-        _gaps(since, until, covered),
+        seconds(covered),
+        fraction(covered),
+        tuple(Gap(*stretch) for stretch in missing(covered, since, until)),
+        tuple(covered),
+        tuple((name, fraction(stretches)) for name, stretches in by_node.items()),
     )
 
 
-def _without(stretches: list[Stretch], lost: list[Stretch]) -> list[Stretch]:
-    """Cut times out of stretches; both are sorted, what is lost may overlap."""
-    found: list[Stretch] = []
-    place = 0
-    for start, end in stretches:
-        position = start
-        while place < len(lost) and lost[place][0] < end:
-            if lost[place][0] > position:
-                found.append((position, lost[place][0]))
-            position = max(position, lost[place][1])
-            if position >= end:
-                # It may reach into the next stretch, too.
-                break
-            place += 1
-        if position == start or position < end:
-            found.append((position, end))
-    return found
-
-
-def _both(left: list[Stretch], right: list[Stretch]) -> list[Stretch]:
-    found: list[Stretch] = []
-    i = j = 0
-    while i < len(left) and j < len(right):
-        start, end = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
-        if start < end:
-            found.append((start, end))
-        if left[i][1] <= right[j][1]:
-            i += 1
-        else:
-            j += 1
-    return found
-
-
-def _gaps(since: datetime, until: datetime, covered: list[Stretch]) -> tuple[Gap, ...]:
-    gaps: list[Gap] = []
-    position = since
-    for start, end in covered:
-        if position < start:
-            gaps.append(Gap(position, start))
-        position = max(position, end)
-    if position < until:
-        gaps.append(Gap(position, until))
-    return tuple(gaps)
+def common(sets: Iterable[Sequence[Stretch]]) -> list[Stretch]:
+    """What lies in all sets; nothing where there is none."""
+    found: list[Stretch] | None = None
+    for stretches in sets:
+        found = list(stretches) if found is None else both(found, stretches)
+    return found or []

@@ -3,6 +3,9 @@
 AnalyticsError
 ├── EvidenceError           the evidence tables cannot be read
 ├── UnknownElementError     an element that is neither in the attic nor in the catalog
+├── AlertStateError         what was acknowledged or delivered cannot be read or written
+├── NotDeliveredError       a message did not arrive, as far as we know
+├── MetricsAddressError     metrics cannot be served there
 └── ReportError             a report that cannot be written
 """
 
@@ -27,5 +30,19 @@ class UnknownElementError(AnalyticsError):
 
 class ReportError(AnalyticsError):
     """A report cannot be written where it was asked for."""
+
+    exit_code: ClassVar[int] = WRONG_USE
+
+
+class AlertStateError(AnalyticsError):
+    """The files that remember acknowledgements and deliveries cannot be read or written."""
+
+
+class NotDeliveredError(AnalyticsError):
+    """A message did not arrive, as far as we know; says why without naming the address."""
+
+
+class MetricsAddressError(AnalyticsError):
+    """Metrics cannot be served at an address."""
 
     exit_code: ClassVar[int] = WRONG_USE

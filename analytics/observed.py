@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from analytics.counters import Quiet
 from analytics.coverage import Coverage
 from analytics.sentences import percent
 from analytics.usage import HourlyUse
@@ -34,7 +35,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Observed:
-    """All that a scan decides on; `since` is from when on nothing that was counted can have been lost."""
+    """All that a scan decides on; `since` is from when on nothing that was counted can have been lost.
+
+    `quiet_since` says since when no server counted a use of a table or index, by OID; what is not known is
+    not in it. `blind` are servers whose counters nobody reads.
+    """
 
     snapshot: Snapshot
     counters: CounterSample
@@ -44,6 +49,8 @@ class Observed:
     hourly: Mapping[Element, HourlyUse]
     logged: Coverage
     opaque: int
+    quiet_since: Mapping[int, Quiet]
+    blind: tuple[str, ...] = ()
 
     @property
     def window(self) -> timedelta:
@@ -65,15 +72,24 @@ class Observed:
             and self.opaque == 0
         )
 
-    def confidence(self, ceiling: float) -> float:
-        """The confidence that a kind of evidence gives over this window."""
-        share = max(0.0, min(1.0, self.window / _MONTH))
+    def quiet(self, oid: int) -> timedelta | None:
+        """For how long no server counted a use, or None where that is not known or not long enough."""
+        found = self.quiet_since.get(oid)
+        if found is None:
+            return None
+        span = max(self.now, self.counters.taken_at) - found.since
+        wanted = timedelta(days=self.policy.observed_days)
+        # What was used before may have its turn once a month, whatever the policy says.
+        return span if span >= (max(wanted, _MONTH) if found.was_used else wanted) else None
+
+    def confidence(self, ceiling: float, span: timedelta | None = None) -> float:
+        """The confidence that a kind of evidence gives over a time, or over the window."""
+        share = max(0.0, min(1.0, (self.window if span is None else span) / _MONTH))
         return round(ceiling * (0.5 + 0.5 * share), 2)
 
-    @property
-    def counted_confidence(self) -> float:
-        """The confidence where counters saw no use, and logs too as far as they go."""
-        return self.confidence(_COUNTED_CEILING + _LOGGED_BONUS * self.logged.fraction)
+    def counted_confidence(self, span: timedelta | None = None) -> float:
+        """The confidence where counters saw no use for a time, and logs too as far as they go."""
+        return self.confidence(_COUNTED_CEILING + _LOGGED_BONUS * self.logged.fraction, span)
 
     @property
     def named_confidence(self) -> float:

@@ -1,70 +1,192 @@
 """Whether the elements in the attic could be removed: gathers what was seen, and has it judged."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
-from analytics.coverage import Coverage, coverage
+from analytics.counters import PRIMARY, Counters, counted_uses
+from analytics.coverage import Watched, watched
+from analytics.facts import CountedUses, Facts
+from analytics.reconciliation import KnownScans
+from analytics.seen import Seen
 from analytics.store import Evidence
-from analytics.usage import ElementUsage, HourlyUse, hourly_detail, usage_by_element
-from analytics.verdict import Facts, Readiness, Rule, Verdict, assess
+from analytics.stretches import Stretch, within
+from analytics.verdict import Readiness, Rule, Verdict, assess
 from catalog.closure import dependants, present_element
 from catalog.counters import CounterSample
 from catalog.elements import Element, Kind
-from catalog.settings import PolicySettings
+from catalog.policy import PolicySettings
 from catalog.snapshot import AtticEntry, Relation, Snapshot
 from ingest.schemas import Source
 
-__all__ = ["Facts", "Readiness", "Rule", "Verdict", "assess", "readiness"]
+__all__ = ["PRIMARY", "Facts", "Readiness", "Rule", "Verdict", "assess", "gather", "readiness"]
 
 
 def readiness(
-    snapshot: Snapshot, counters: CounterSample, evidence: Evidence, policy: PolicySettings, now: datetime
+    snapshot: Snapshot,
+    counters: CounterSample,
+    evidence: Evidence,
+    policy: PolicySettings,
+    now: datetime,
+    nodes: Sequence[str] = (PRIMARY,),
 ) -> list[Readiness]:
-    """Judge every element that is in the attic now, the longest there first."""
+    """Judge every element that is in the attic now, the longest there first.
+
+    `nodes` are the servers to watch; the first one is the primary, whose counters those are.
+    """
+    found = gather(snapshot, counters, evidence, policy, now, nodes)
+    return [assess(entry, facts, policy, now) for entry, facts in found]
+
+
+def gather(
+    snapshot: Snapshot,
+    counters: CounterSample,
+    evidence: Evidence,
+    policy: PolicySettings,
+    now: datetime,
+    nodes: Sequence[str] = (PRIMARY,),
+) -> list[tuple[AtticEntry, Facts]]:
+    """What was seen of every element that is in the attic now, the longest there first.
+
+    The evidence is asked a fixed number of questions, whatever the number of elements.
+    """
     entries = sorted(
         (entry for entry in snapshot.attic if entry.is_in_attic), key=lambda e: (e.deprecated_at, e.element)
     )
-    gather = _gatherer(snapshot, counters, evidence, now)
-    return [assess(entry, gather(entry), policy, now) for entry in entries]
+    if not entries:
+        return []
+    tables: dict[int, list[Element]] = {}
+    for entry in snapshot.attic:
+        if entry.element.kind is Kind.TABLE:
+            tables.setdefault(entry.object_oid, []).append(entry.element)
+    found = [_Found(snapshot, entry, tables) for entry in entries]
+    since = min(one.since for one in found)
+    of_nodes = Counters(
+        evidence, counters, policy, nodes, {one.oid for one in found if one.oid is not None}, since
+    )
+    gathered = _Gathered(
+        snapshot,
+        now,
+        Seen(evidence, ((name, one.since) for one in found for name in one.names), policy.known_readers),
+        watched(evidence, since, now, of_nodes.nodes, policy),
+        of_nodes,
+        of_nodes.known_scans({name: oid for one in found for name, oid in one.counted_as.items()}, since),
+        evidence.query("opaque").to_pylist()[0]["statements"],
+        counters.oldest_session_at,
+    )
+    return [(one.entry, gathered.facts(one)) for one in found]
 
 
-def _gatherer(
-    snapshot: Snapshot, counters: CounterSample, evidence: Evidence, now: datetime
-) -> Callable[[AtticEntry], Facts]:
-    # The elements of one migration share their moment, so questions to the evidence are asked once for each.
-    usage: dict[datetime, dict[Element, ElementUsage]] = {}
-    hourly: dict[datetime, dict[Element, HourlyUse]] = {}
-    coverages: dict[datetime, Coverage] = {}
+@dataclass(frozen=True)
+class _Found:
+    """An entry, and what the catalog knows of it now; `tables` are the former names of tables, by OID."""
 
-    def gather(entry: AtticEntry) -> Facts:
+    snapshot: Snapshot
+    entry: AtticEntry
+    tables: Mapping[int, Sequence[Element]]
+
+    @cached_property
+    def present(self) -> Element | None:
+        return present_element(self.snapshot, self.entry)
+
+    @cached_property
+    def since(self) -> datetime:
         # The log tells milliseconds: a use in the rename's own one comes before it in microseconds.
-        since = entry.deprecated_at.replace(microsecond=entry.deprecated_at.microsecond // 1000 * 1000)
-        if since not in coverages:
-            usage[since] = {found.element: found for found in usage_by_element(evidence, since)}
-            hourly[since] = hourly_detail(evidence, since)
-            coverages[since] = coverage(evidence, Source.ERROR, since, now)
-        present = present_element(snapshot, entry)
-        names = _names_in_evidence(snapshot, entry, present)
-        seen = [usage[since][name] for name in names if name in usage[since]]
-        counted = [hourly[since][name] for name in names if name in hourly[since]]
-        applications = {name for found in seen for name in found.applications or found.roles}
+        at = self.entry.deprecated_at
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+    @cached_property
+    def names(self) -> set[Element]:
+        return _names_in_evidence(self.snapshot, self.entry, self.present, self.tables)
+
+    @cached_property
+    def oid(self) -> int | None:
+        """The OID of what is counted: the element, the table of a column, the index of a constraint."""
+        match self.entry.element.kind:
+            case Kind.TABLE | Kind.MATVIEW | Kind.INDEX | Kind.COLUMN:
+                return self.entry.object_oid
+            case Kind.CONSTRAINT if self.present and self.present.parent:
+                item = self.snapshot.constraint(self.present.schema, self.present.parent, self.present.name)
+                index = self.snapshot.index(self.present.schema, item.index) if item and item.index else None
+                return index.oid if index else None
+            case _:
+                return None
+
+    @property
+    def counted_as(self) -> dict[str, int]:
+        """What the evidence calls the table that a dump would read, with the OID that is counted."""
+        if self.oid is None or self.entry.element.kind in (Kind.INDEX, Kind.CONSTRAINT):
+            return {}
+        tables = self.names if self.entry.element.kind is not Kind.COLUMN else {n.table for n in self.names}
+        return {str(table): self.oid for table in tables}
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """All that was asked of the evidence, for every element."""
+
+    snapshot: Snapshot
+    now: datetime
+    seen: Seen
+    watched: Watched
+    counters: Counters
+    known: Mapping[int, tuple[KnownScans, ...]]
+    opaque: int
+    oldest_session_at: datetime | None
+
+    def facts(self, found: _Found) -> Facts:
+        entry, since = found.entry, found.since
+        uses = self.seen.of(found.names, since)
+        counted, by_node = self._counted(found)
         return Facts(
-            present=present,
-            # Both tables count the same uses where the element was tracked, so the larger figure holds.
-            uses=max(sum(found.uses for found in seen), sum(found.uses for found in counted)),
-            last_use_at=max([f.last_at for f in seen] + [f.last_at for f in counted], default=None),
-            used_by=tuple(sorted(applications)),
-            coverage=coverages[since],
-            counted=counters.uses_since(entry.object_oid, entry.baseline) if entry.baseline else None,
-            dependants=dependants(snapshot, present, known_as=(entry.element.name,)) if present else (),
-            reappeared=_reappeared(snapshot, entry.element, present),
+            since=entry.deprecated_at,
+            until=self.now,
+            present=found.present,
+            uses=uses.uses,
+            last_use_at=uses.last_at,
+            used_by=tuple(sorted(uses.used_by)),
+            ignored=tuple(sorted(uses.ignored.items())),
+            watched=self._watched(entry, by_node),
+            counted=counted,
+            opaque=self.opaque,
+            nodes=self.counters.nodes,
+            standbys=self.counters.standbys,
+            oldest_session_at=self.oldest_session_at,
+            dependants=dependants(self.snapshot, found.present, known_as=(entry.element.name,))
+            if found.present
+            else (),
+            reappeared=_reappeared(self.snapshot, entry.element, found.present),
         )
 
-    return gather
+    def _counted(self, found: _Found) -> tuple[CountedUses | None, dict[str, Sequence[Stretch]]]:
+        if found.oid is None:
+            return None, {}
+        counted = self.counters.of(found.oid, found.since, found.entry.baseline)
+        if counted is None:
+            return None, {}
+        known = [scans for scans in self.known.get(found.oid, ()) if scans.at >= found.entry.deprecated_at]
+        return counted_uses(counted, known), {node: one.stretches for node, one in counted.items()}
+
+    def _watched(self, entry: AtticEntry, counters: Mapping[str, Sequence[Stretch]]) -> Watched:
+        """When each source watched this element: sensors and audit only since they are armed."""
+        own = dict(self.watched)
+        for source, kinds in ((Source.SENSOR, {"canary", "trigger"}), (Source.AUDIT, {"grant"})):
+            armed_at = entry.armed_at if kinds & set(entry.sensors) else None
+            own[source] = {
+                node: within(stretches, armed_at, self.now) if armed_at else []
+                for node, stretches in own[source].items()
+            }
+        own[Source.COUNTER] = counters
+        return own
 
 
-def _names_in_evidence(snapshot: Snapshot, entry: AtticEntry, present: Element | None) -> set[Element]:
+def _names_in_evidence(
+    snapshot: Snapshot,
+    entry: AtticEntry,
+    present: Element | None,
+    tables: Mapping[int, Sequence[Element]],
+) -> set[Element]:
     """The names under which the evidence may have the element: normally its former one.
 
     The table of a column or constraint may have gone to the attic before or after it, and then has a former
@@ -74,9 +196,8 @@ def _names_in_evidence(snapshot: Snapshot, entry: AtticEntry, present: Element |
     if present and present.parent:
         table = snapshot.relation(present.schema, present.parent)
         names |= {
-            replace(name, parent=other.element.name)
-            for other in snapshot.attic
-            if table and other.element.kind is Kind.TABLE and other.object_oid == table.oid
+            replace(name, parent=other.name)
+            for other in (tables.get(table.oid, ()) if table else ())
             for name in (entry.element, present)
         }
     return names

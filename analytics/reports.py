@@ -1,11 +1,11 @@
 """One self-contained report for the person who decides on a removal: verdicts, evidence, blind spots."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from analytics.errors import ReportError
-from analytics.readiness import readiness
+from analytics.readiness import PRIMARY, readiness
 from analytics.report_html import as_html
 from analytics.report_markdown import as_markdown
 from analytics.report_model import UNSEEN, Judged, Report
@@ -20,17 +20,22 @@ __all__ = ["UNSEEN", "Judged", "Report", "gather", "write_report"]
 
 
 def gather(
-    snapshot: Snapshot, counters: CounterSample, evidence: Evidence, policy: PolicySettings, now: datetime
+    snapshot: Snapshot,
+    counters: CounterSample,
+    evidence: Evidence,
+    policy: PolicySettings,
+    now: datetime,
+    nodes: Sequence[str] = (PRIMARY,),
 ) -> Report:
     """Judge everything in the attic and collect the uses that speak against a removal."""
     return Report(
         snapshot.database,
         snapshot.server_version,
         now,
-        tuple((key, f"{value:g}") for key, value in policy.model_dump().items()),
+        policy.said(),
         tuple(
             Judged(found, tuple(uses_of(evidence, found.element, found.deprecated_at)))
-            for found in readiness(snapshot, counters, evidence, policy, now)
+            for found in readiness(snapshot, counters, evidence, policy, now, nodes)
         ),
     )
 

@@ -6,10 +6,11 @@ saw no use, plus 0.15 for the share of the time in which every statement was log
 thing word for word has 0.95 whatever the time observed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from analytics.counters import PRIMARY, Counters
 from analytics.coverage import coverage
 from analytics.observed import Candidate, Observed
 from analytics.repeated import repeated_constraints
@@ -34,18 +35,33 @@ class Survey:
 
 
 def scan(
-    snapshot: Snapshot, counters: CounterSample, evidence: Evidence, policy: PolicySettings, now: datetime
+    snapshot: Snapshot,
+    counters: CounterSample,
+    evidence: Evidence,
+    policy: PolicySettings,
+    now: datetime,
+    nodes: Sequence[str] = (PRIMARY,),
 ) -> list[Candidate]:
     """The elements that look unused, best first."""
-    return list(survey(snapshot, counters, evidence, policy, now).candidates)
+    return list(survey(snapshot, counters, evidence, policy, now, nodes).candidates)
 
 
 def survey(
-    snapshot: Snapshot, counters: CounterSample, evidence: Evidence, policy: PolicySettings, now: datetime
+    snapshot: Snapshot,
+    counters: CounterSample,
+    evidence: Evidence,
+    policy: PolicySettings,
+    now: datetime,
+    nodes: Sequence[str] = (PRIMARY,),
 ) -> Survey:
-    """The same with what could not be judged."""
-    # A crash sets counters to 0 without a trace, so they are trusted only from the server's start on.
-    since = max(counters.reset_at or counters.server_started_at, counters.server_started_at)
+    """The same with what could not be judged; `nodes` are the servers to watch, the primary first."""
+    since = counters.counting_since
+    at = max(now, counters.taken_at)
+    oids = {table.oid for table in snapshot.relations} | {index.oid for index in snapshot.indexes}
+    # A month is where more time makes no difference to the confidence.
+    long_ago = at - timedelta(days=max(31.0, policy.observed_days + 1))
+    of_nodes = Counters(evidence, counters, policy, nodes, oids, long_ago)
+    quiet = {oid: of_nodes.quiet(oid, at) for oid in oids} if not _unwatched(of_nodes, policy) else {}
     return judge(
         Observed(
             snapshot,
@@ -56,8 +72,16 @@ def survey(
             hourly_detail(evidence, since),
             coverage(evidence, Source.LOG, since, now),
             evidence.query("opaque").to_pylist()[0]["statements"],
+            {oid: one for oid, one in quiet.items() if one is not None},
+            (*of_nodes.blind_nodes(at), *_unwatched(of_nodes, policy)),
         )
     )
+
+
+def _unwatched(counters: Counters, policy: PolicySettings) -> tuple[str, ...]:
+    """Standbys that stream from a server and are not configured."""
+    more = counters.standbys - policy.unread_standbys - (len(counters.nodes) - 1)
+    return (f"{count(more, 'standby')} that no [[nodes]] names",) if more > 0 else ()
 
 
 def judge(seen: Observed) -> Survey:
@@ -82,6 +106,11 @@ def judge(seen: Observed) -> Survey:
 
 def _unjudged(seen: Observed) -> Iterator[str]:
     wanted = timedelta(days=seen.policy.observed_days)
+    if seen.blind:
+        yield (
+            f"tables and indexes: reads on {', '.join(seen.blind)} are counted there alone, and nobody looked"
+            " (`pgattic collect`)"
+        )
     if not seen.is_long_enough:
         yield (
             f"tables, indexes, columns and enums: observed for {duration(seen.window)} only, since "
@@ -100,5 +129,5 @@ def _unjudged(seen: Observed) -> Iterator[str]:
         "constraints: only exact repetitions; whether one is still needed shows in nothing that is counted"
     )
     yield "partitions, inheriting tables and what belongs to extensions"
-    yield "uses on a standby, which counts and logs on its own"
+    yield "uses on a standby that was switched off, or that policy.unread_standbys leaves out"
     yield "the age of an element, which PostgreSQL does not keep: one younger than the window had less time"

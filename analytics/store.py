@@ -11,6 +11,9 @@ from catalog.database import APPLICATION_NAME, load_sql
 from ingest.schemas import TABLES
 from ingest.store import Store
 
+# What `sql/` has of views, each on those before it.
+VIEWS = ("views", "usage_views")
+
 
 class Evidence:
     """The evidence as it was when opened: later commits show up in the next one opened.
@@ -34,7 +37,8 @@ class Evidence:
             for name, schema in TABLES.items():
                 evidence._add(name, schema, store.files(name))
             connection.execute("SET VARIABLE own_application = $name", {"name": APPLICATION_NAME})
-            connection.execute(load_sql("analytics", "views"))
+            for views in VIEWS:
+                connection.execute(load_sql("analytics", views))
         except BaseException:
             connection.close()
             raise
@@ -60,13 +64,36 @@ class Evidence:
             raise self._unreadable(error) from error
         return table
 
+    def view(self, name: str, element: str | None = None) -> pa.Table:
+        """All rows of a view that has a column `element`, or those of one element."""
+        try:
+            table: pa.Table = self._connection.sql(
+                f"SELECT * FROM {name} WHERE $element IS NULL OR element = $element ORDER BY ALL",  # noqa: S608
+                params={"element": element},
+            ).to_arrow_table()
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise self._unreadable(error) from error
+        return table
+
+    def columns(self, name: str) -> dict[str, str]:
+        """The columns of a table or view with their types, as DuckDB writes them."""
+        rows = self._connection.sql(f"DESCRIBE {name}").fetchall()
+        return {row[0]: row[1] for row in rows}
+
     def _add(self, name: str, schema: pa.Schema, paths: list[str]) -> None:
         if not paths:
             self._connection.from_arrow(schema.empty_table()).create(name)
             return
         try:
             relation = self._connection.read_parquet(paths, hive_partitioning=True, union_by_name=True)
-            relation.create_view(name)
+            # Files that an older pgattic wrote lack what was added since.
+            wanted = self._connection.from_arrow(schema.empty_table())
+            absent = [
+                f"NULL::{kind} AS {column}"
+                for column, kind in zip(wanted.columns, wanted.types, strict=True)
+                if column not in relation.columns
+            ]
+            relation.project(", ".join(["*", *absent])).create_view(name)
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise self._unreadable(error) from error
 

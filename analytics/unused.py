@@ -1,6 +1,7 @@
 """Tables, indexes, columns and enums that nothing speaks for."""
 
 from collections.abc import Collection, Iterator
+from datetime import timedelta
 
 from analytics.observed import REPEATED, Candidate, Observed, columns_of, is_plain_table
 from analytics.sentences import count, duration, percent
@@ -10,22 +11,21 @@ from catalog.snapshot import Constraint, Index, Relation
 
 
 def unused_tables(seen: Observed) -> Iterator[Candidate]:
-    """Tables that counters saw nobody read or write."""
-    if not seen.is_long_enough:
-        return
+    """Tables that counters saw nobody read or write, on any server."""
     for table in seen.snapshot.relations:
         element = Element(Kind.TABLE, table.schema, table.name)
-        counter = seen.counters.counters.get(table.oid)
-        if not is_plain_table(table) or counter is None or counter.reads or counter.writes:
+        quiet = seen.quiet(table.oid)
+        if not is_plain_table(table) or quiet is None:
             continue
         if any(item in seen.hourly for item in columns_of(table)) or not seen.is_free(element):
             continue
+        since, was_used = seen.quiet_since[table.oid].since, seen.quiet_since[table.oid].was_used
         yield Candidate(
             element,
-            seen.counted_confidence,
-            "never read or written",
+            seen.counted_confidence(quiet),
+            "not read or written of late" if was_used else "never read or written",
             (
-                f"0 reads and 0 writes counted in {duration(seen.window)}, since {seen.since:%Y-%m-%d %H:%M}",
+                f"0 reads and 0 writes counted in {duration(quiet)}, since {since:%Y-%m-%d %H:%M}",
                 "no view, function, foreign key or other element refers to it",
                 seen.what_logs_say,
             ),
@@ -35,15 +35,13 @@ def unused_tables(seen: Observed) -> Iterator[Candidate]:
 
 def unused_indexes(seen: Observed, gone: Collection[Element]) -> Iterator[Candidate]:
     """Indexes that nothing scans and nothing needs; `gone` are tables that are candidates themselves."""
-    if not seen.is_long_enough:
-        return
     # Two indexes can each make the other dispensable, but not both: those already found count as gone.
     found: set[int] = set()
     for index in seen.snapshot.indexes:
         element = Element(Kind.INDEX, index.schema, index.name)
-        counter = seen.counters.counters.get(index.oid)
+        quiet = seen.quiet(index.oid)
         table = seen.snapshot.relation(index.schema, index.table)
-        if counter is None or counter.reads or not table or table.kind != "r" or table.extension is not None:
+        if quiet is None or not table or table.kind != "r" or table.extension is not None:
             continue
         if not _is_plain_index(index) or index.bytes < seen.policy.min_index_bytes:
             continue
@@ -56,16 +54,21 @@ def unused_indexes(seen: Observed, gone: Collection[Element]) -> Iterator[Candid
         if not twins and _is_needed_by_foreign_key(seen, index, others):
             continue
         found.add(index.oid)
-        yield _index_candidate(seen, element, index, twins)
+        yield _index_candidate(seen, element, index, twins, quiet)
 
 
-def _index_candidate(seen: Observed, element: Element, index: Index, twins: list[Index]) -> Candidate:
-    counted = f"0 scans counted in {duration(seen.window)}, since {seen.since:%Y-%m-%d %H:%M}"
+def _index_candidate(
+    seen: Observed, element: Element, index: Index, twins: list[Index], quiet: timedelta
+) -> Candidate:
+    counted = (
+        f"0 scans counted in {duration(quiet)}, since {seen.quiet_since[index.oid].since:%Y-%m-%d %H:%M}"
+    )
     if twins:
         repeats = f"{index.schema}.{twins[0].name} has the same definition"
         return Candidate(element, REPEATED, "repeats another index", (repeats, counted), index.bytes)
     facts = (counted, "enforces nothing and no foreign key needs it", seen.what_logs_say)
-    return Candidate(element, seen.counted_confidence, "never scanned", facts, index.bytes)
+    reason = "not scanned of late" if seen.quiet_since[index.oid].was_used else "never scanned"
+    return Candidate(element, seen.counted_confidence(quiet), reason, facts, index.bytes)
 
 
 def _is_plain_index(index: Index) -> bool:
@@ -142,7 +145,7 @@ def unused_enums(seen: Observed) -> Iterator[Candidate]:
         if seen.is_free(element):
             yield Candidate(
                 element,
-                seen.counted_confidence,
+                seen.counted_confidence(),
                 "no column or function has its type",
                 ("no column, function, domain, default or cast uses it", seen.what_logs_say),
                 0,

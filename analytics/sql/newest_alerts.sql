@@ -5,6 +5,6 @@ SELECT element,
        arg_max(message, occurred_at) AS message,
        count(*)::BIGINT              AS times
 FROM alert
-GROUP BY element, severity, rule, role, application, client, statement_id
+GROUP BY element, severity, rule, role, application, client, statement_id, node
 ORDER BY max(occurred_at) DESC, element
 LIMIT $at_most

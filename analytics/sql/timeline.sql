@@ -3,7 +3,7 @@ SELECT date_trunc('hour', occurred_at) AS hour,
        element,
        outcome,
        count(*)::BIGINT                AS uses
-FROM used
+FROM use
 WHERE $element::VARCHAR IS NULL OR element = $element
 GROUP BY ALL
 ORDER BY 1, 2, 3

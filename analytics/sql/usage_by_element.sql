@@ -11,7 +11,7 @@ SELECT element,
                 FILTER (application IS NOT NULL), [])                                   AS applications,
        coalesce(list(DISTINCT client ORDER BY client) FILTER (client IS NOT NULL), [])  AS clients,
        count(DISTINCT statement_id)::BIGINT                                             AS statements
-FROM used
+FROM use
 WHERE ($since::TIMESTAMPTZ IS NULL OR occurred_at >= $since::TIMESTAMPTZ)
   AND ($since::TIMESTAMPTZ IS NULL OR day >= ($since::TIMESTAMPTZ)::DATE)
 GROUP BY element

@@ -19,7 +19,7 @@ SELECT a.element,
        count(*)::BIGINT             AS uses,
        min(a.occurred_at)           AS first_at,
        max(a.occurred_at)           AS last_at
-FROM used a
+FROM use a
 LEFT JOIN texts t ON t.statement_id = a.statement_id
 WHERE a.element = $element
   AND ($since::TIMESTAMPTZ IS NULL OR a.occurred_at >= $since::TIMESTAMPTZ)

@@ -2,7 +2,7 @@
 SELECT time_bucket(to_seconds($step_seconds), occurred_at) AS start,
        outcome,
        count(*)::BIGINT                                    AS uses
-FROM access
+FROM use
 WHERE occurred_at >= $since::TIMESTAMPTZ
   AND day >= ($since::TIMESTAMPTZ)::DATE
   AND ($elements::VARCHAR[] IS NULL OR list_contains($elements::VARCHAR[], element))

@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "access": {
-        "node": "main",
+        "node": "primary",
         "element": "table:public.users_old",
         "operation": "read",
         "outcome": "error",
@@ -34,7 +34,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "log_offset": 0,
     },
     "usage_hourly": {
-        "node": "main",
+        "node": "primary",
         "element": "table:public.orders",
         "operation": "read",
         "outcome": "ok",
@@ -47,10 +47,12 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "statement_id": "s2",
         "uses": 1,
     },
+    "sample": {"node": "primary", "settings": ["track_counts=on"], "standbys": 0},
+    "counter": {"node": "primary", "reads": 0, "writes": 0},
     "statement": {"text": "SELECT count(*) FROM users_old", "is_parsed": True, "first_seen_at": NOW},
-    "gap": {"node": "main", "origin": "o1", "path": "/log/postgresql.csv", "lines": 1, "found_at": NOW},
+    "gap": {"node": "primary", "origin": "o1", "path": "/log/postgresql.csv", "lines": 1, "found_at": NOW},
     "coverage": {
-        "node": "main",
+        "node": "primary",
         "origin": "o1",
         "path": "/log/postgresql.csv",
         "start_offset": 0,
@@ -81,13 +83,15 @@ def hourly(element: str, at: datetime = NOW, **given: Any) -> dict[str, Any]:
     return {"element": element, "hour": hour, "first_at": at, "last_at": at, **given}
 
 
-def covered(since: datetime, until: datetime, *sources: Source, node: str = "main") -> dict[str, Any]:
+def covered(since: datetime, until: datetime, *sources: Source, node: str = "primary") -> dict[str, Any]:
     names = [source.value for source in sources or (Source.ERROR,)]
     return {"covered_from": since, "covered_to": until, "sources": names, "node": node}
 
 
 def _complete(name: str, row: dict[str, Any]) -> dict[str, Any]:
     moment = next(
-        row[key] for key in ("occurred_at", "hour", "covered_from", "first_seen_at", "gap_from") if key in row
+        row[key]
+        for key in ("occurred_at", "hour", "covered_from", "first_seen_at", "sampled_at", "gap_from")
+        if key in row
     )
-    return {**_DEFAULTS[name], "day": moment.date(), **row}
+    return {**_DEFAULTS.get(name, {}), "day": moment.date(), **row}

@@ -11,7 +11,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import analytics.cli
-from analytics.errors import UnknownElementError
+from analytics.errors import EvidenceError, UnknownElementError
 from catalog.errors import ElementSyntaxError, PgatticError
 from catalog.terminal import Invocation, console
 from ingest.schemas import Source
@@ -36,7 +36,7 @@ def command(
     config.write_text(
         f'[database]\ndsn = "{database18.dsn()}"\n[data]\ndirectory = "{data}"\n'
         f'[logs]\ndirectory = "{database18.server.log_directory}"\n'
-        "[policy]\nobserved_days = 0\nmin_index_bytes = 0\ncooling_off_days = 0\n"
+        "[policy]\nobserved_days = 0\nmin_index_bytes = 0\ncooling_off_days = 0\nmonth_ends = 0\n"
     )
     monkeypatch.setattr(console, "_width", 100)
     app = typer.Typer()
@@ -104,7 +104,7 @@ def test_usage_of_one_element_shows_who_and_with_which_statement(command: Comman
     output = command("usage", "table:public.users_old").output
     assert "report_job (monthly_report, 127.0.0.1, shop): read, failed with 42P01, once at" in output
     assert "SELECT count(*) FROM users_old" in output
-    (found,) = json.loads(command("usage", "table:public.users_old", "--json").output)
+    (found,) = json.loads(command("usage", "table:public.users_old", "--json").output)["uses"]
     assert (found["role"], found["uses"]) == ("report_job", 1)
 
 
@@ -136,6 +136,54 @@ def test_readiness_prints_verdicts_with_reasons(command: Command, used: Attic) -
     assert command("readiness", "--require-ready").exit_code == 1
 
 
+def test_since_last_tells_only_what_changed(command: Command, used: Attic, data: Path) -> None:
+    first = command("readiness", "--since-last")
+    assert first.exit_code == 0
+    assert "table:public.users_old  new → not ready" in first.output
+    assert "enum:public.mood  new → ready" in first.output
+    assert command("readiness", "--since-last").output == ""
+    write(data, "access", access(datetime.now(UTC), element="enum:public.mood"))
+    worse = command("readiness", "--since-last", "--json")
+    (news,) = json.loads(worse.output)
+    assert (worse.exit_code, news["element"], news["before"], news["after"], news["is_worse"]) == (
+        1,
+        "enum:public.mood",
+        "ready",
+        "not ready",
+        True,
+    )
+    assert "1 use seen since the rename" in news["reasons"][0]
+    assert command("readiness", "--since-last").exit_code == 0
+    used.db.execute("UPDATE pgattic.element SET restored_at = now() WHERE kind = 'enum'")
+    gone = command("readiness", "--since-last")
+    assert (gone.exit_code, gone.output.strip()) == (0, "enum:public.mood  not ready → not in the attic")
+
+
+def test_a_state_that_cannot_be_read_is_one_clear_error(command: Command, used: Attic, data: Path) -> None:
+    (data / "readiness.json").write_text("{")
+    with pytest.raises(EvidenceError, match="verdicts of the last run"):
+        command("readiness", "--since-last")
+
+
+def test_coverage_is_drawn_by_day_source_and_server(command: Command, used: Attic) -> None:
+    output = command("coverage", "--days", "3").output
+    assert "error primary   ··" in output
+    assert "counter primary ····" in output
+    assert "month-ends: 0 of 0 watched" in output
+    output = command("coverage", "table:public.users_old").output
+    assert "error primary   █ 100 %" in output
+    found = json.loads(command("coverage", "table:public.users_old", "--json").output)
+    by_source = {line["source"]: line for line in found["lines"]}
+    assert by_source["error"]["fraction"] == 1.0
+    assert by_source["counter"]["fraction"] > 0
+    assert by_source["audit"]["stretches"] == []
+
+
+def test_coverage_of_what_is_not_in_the_attic_is_an_error(command: Command, used: Attic) -> None:
+    with pytest.raises(UnknownElementError, match="not in the attic"):
+        command("coverage", "table:public.orders")
+
+
 def test_report_is_written_where_asked(command: Command, used: Attic, tmp_path: Path) -> None:
     for name in ("report.html", "report.md"):
         result = command("report", "--out", str(tmp_path / name))
@@ -150,9 +198,13 @@ def test_doctor_ends_with_1_where_something_must_be_done(command: Command, datab
     assert "→ Run `pgattic init`" in result.output
     Attic(database18.db)
     assert command("doctor").exit_code == 0
-    assert {check["name"] for check in json.loads(command("doctor", "--json").output)} >= {"csvlog", "clock"}
+    assert {check["name"] for check in json.loads(command("doctor", "--json").output)} >= {
+        "log format",
+        "level",
+        "clock",
+    }
 
 
-@pytest.mark.parametrize("name", ["scan", "usage", "readiness", "report", "doctor"])
+@pytest.mark.parametrize("name", ["scan", "usage", "readiness", "coverage", "report", "doctor"])
 def test_help_ends_with_an_example(command: Command, name: str) -> None:
     assert f"Example: pgattic {name}" in command(name, "--help").output

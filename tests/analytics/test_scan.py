@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from analytics.counters import Counters
 from analytics.scan import Candidate, Survey, scan, survey
 from analytics.store import Evidence
 from catalog.database import Database
@@ -216,13 +217,82 @@ def test_what_is_in_the_attic_neither_shows_up_nor_makes_another_one_a_repetitio
     assert not [name for name in found if "orders_total_again" in name]
 
 
-def test_a_crash_or_restart_shortens_what_was_observed(steady_shop: Database, tmp_path: Path) -> None:
+def test_a_crash_shortens_what_was_observed_and_a_clean_restart_does_not(
+    steady_shop: Database, tmp_path: Path
+) -> None:
     snapshot, counters, now = observe(steady_shop)
     assert counters.reset_at is not None
-    restarted = replace(counters, reset_at=now - 90 * DAY, server_started_at=now - DAY)
+    restarted = replace(counters, reset_at=now - 90 * DAY, kept_since=now - DAY)
     with Evidence.open(tmp_path) as evidence:
         found = scan(snapshot, restarted, evidence, POLICY, now)
+        kept = replace(restarted, kept_since=now - 95 * DAY, server_started_at=now - DAY)
+        after_restart = scan(snapshot, kept, evidence, POLICY, now)
     assert {one.reason for one in found} == {"repeats another constraint"}
+    assert "never read or written" in {one.reason for one in after_restart}
+
+
+def counted_on(data: Path, node: str, at: datetime, oid: int, reads: int, **given: Any) -> None:
+    head = {"sampled_at": at, "node": node, "kept_since": datetime(2026, 1, 1, tzinfo=UTC), **given}
+    write(data, "sample", {key: head[key] for key in ("sampled_at", "node", "kept_since")})
+    write(data, "counter", {**head, "oid": oid, "reads": reads})
+
+
+@pytest.mark.parametrize(
+    ("reads", "days_ago", "is_found"),
+    [
+        pytest.param(0, 0.1, True, id="nobody reads it there either"),
+        pytest.param(4, 0.1, False, id="read on the replica alone"),
+        pytest.param(0, 5, False, id="the replica was not looked at for days"),
+    ],
+)
+def test_reads_on_a_replica_count(
+    steady_shop: Database, tmp_path: Path, reads: int, days_ago: float, is_found: bool
+) -> None:
+    snapshot, counters, now = observe(steady_shop)
+    now += 60 * DAY
+    table = snapshot.relation("public", "users_old")
+    assert table is not None
+    counted_on(tmp_path, "replica", now - days_ago * DAY, table.oid, reads)
+    with Evidence.open(tmp_path) as evidence:
+        found = survey(snapshot, counters, evidence, POLICY, now, ("primary", "replica"))
+    assert ("table:public.users_old" in reasons(found)) is is_found
+    assert any("reads on replica are counted there alone" in line for line in found.unjudged) is (
+        days_ago > 2
+    )
+
+
+def test_a_standby_that_nobody_configured_leaves_tables_and_indexes_unjudged(
+    steady_shop: Database, tmp_path: Path
+) -> None:
+    snapshot, counters, now = observe(steady_shop)
+    counters = replace(counters, standbys=1)
+    with Evidence.open(tmp_path) as evidence:
+        found = survey(snapshot, counters, evidence, DEMO, now)
+        lenient = survey(snapshot, counters, evidence, DEMO.model_copy(update={"unread_standbys": 1}), now)
+    assert not [name for name in reasons(found) if name.startswith(("table", "index"))]
+    assert any("1 standby that no [[nodes]] names" in line for line in found.unjudged)
+    assert "table:public.users_old" in reasons(lenient)
+
+
+def test_samples_show_that_what_was_used_once_is_not_used_any_more(
+    steady_shop: Database, tmp_path: Path
+) -> None:
+    snapshot, counters, now = observe(steady_shop)
+    orders = snapshot.relation("public", "orders")
+    assert orders is not None
+    live = counters.counters[orders.oid]
+    later = now + 60 * DAY
+    begun = counters.kept_since
+    for day in range(61):
+        same = {"kept_since": begun, "reset_at": counters.reset_at, "writes": live.writes}
+        counted_on(tmp_path, "primary", now + day * DAY, orders.oid, live.reads, **same)
+    # A view, a key… hold on to it in the catalog: only its counters are looked at here.
+    with Evidence.open(tmp_path) as evidence:
+        sample = replace(counters, taken_at=later)
+        of_nodes = Counters(evidence, sample, POLICY, ("primary",), {orders.oid}, now)
+        quiet = of_nodes.quiet(orders.oid, later)
+    assert quiet is not None
+    assert (quiet.was_used, later - quiet.since > 59 * DAY) == (True, True)
 
 
 def see_all_statements(data: Path) -> None:

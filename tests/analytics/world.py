@@ -49,7 +49,7 @@ class Attic:
         assert oid is not None
         column = snapshot.column(element.schema, element.parent or "", element.name)
         new = f"{element.name}_deprecated_{at:%Y%m%d}_unused"
-        baseline = counters.baseline(oid) if element.kind is not Kind.COLUMN else None
+        baseline = counters.baseline(oid)
         migration = f"m_{element.kind}_{element.name}"
         self.db.execute(
             "INSERT INTO pgattic.migration (id, state, reason, plan, plan_hash, applied_at)"

@@ -1,0 +1,245 @@
+"""What the evidence has of the counters: samples of every node, put together with what is known right now."""
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from analytics.counting import Counted, Run, count_uses, sampled
+from analytics.facts import CountedUses
+from analytics.reconciliation import KnownScans
+from analytics.store import Evidence
+from analytics.stretches import Stretch, both, joined
+from catalog.counters import Baseline, CounterSample
+from catalog.policy import PolicySettings
+
+PRIMARY = "primary"
+_MOMENT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Since when no node counted a use of an object; `was_used` before that."""
+
+    since: datetime
+    was_used: bool
+
+
+@dataclass(frozen=True)
+class Samples:
+    """When each node was looked at, by node; `standbys` is the largest number that any of them had."""
+
+    moments: Mapping[str, tuple[tuple[datetime, bool], ...]]
+    standbys: int
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that were ever looked at."""
+        return tuple(self.moments)
+
+
+class Counters:
+    """The counters of some objects on every node since a moment; `live` is the primary's present sample."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        live: CounterSample,
+        policy: PolicySettings,
+        nodes: Sequence[str],
+        oids: Collection[int],
+        since: datetime,
+    ) -> None:
+        self._evidence = evidence
+        self._live = live
+        self._policy = policy
+        self._longest = timedelta(hours=policy.collect_max_gap_hours)
+        # The last sample before the moment says what came after it.
+        self._from = since - self._longest
+        retired = set(policy.retired_nodes)
+        self._samples = _samples(evidence, self._from)
+        self.primary = nodes[0]
+        self.nodes = tuple(
+            name for name in dict.fromkeys((*nodes, *self._samples.nodes)) if name not in retired
+        )
+        self._runs = _runs(evidence, oids, self._from)
+        self._looked: dict[tuple[str, datetime], list[Stretch]] = {}
+        self._looks: dict[str, tuple[list[tuple[datetime, bool]], list[Stretch]]] = {}
+
+    @property
+    def standbys(self) -> int:
+        """How many servers streamed from a watched one, at most."""
+        return max(self._live.standbys, self._samples.standbys)
+
+    def of(self, oid: int, since: datetime, baseline: Baseline | None) -> dict[str, Counted] | None:
+        """What each node counted of an object since a moment; None where none ever did."""
+        found: dict[str, Counted] = {}
+        is_known = False
+        for node in self.nodes:
+            runs = list(self._runs_of(node, oid, baseline))
+            is_known = is_known or bool(runs)
+            counted = count_uses(node, runs)
+            looked = self._looked_at(node, baseline.taken_at if baseline and node == self.primary else None)
+            found[node] = Counted(
+                tuple(both(counted.stretches, looked)),
+                tuple(step for step in counted.steps if step.end > since),
+            )
+        return found if is_known else None
+
+    def looked_at(self, node: str) -> list[Stretch]:
+        """When a node was looked at often enough, whatever the object."""
+        return self._looked_at(node, None)
+
+    def blind_nodes(self, now: datetime) -> tuple[str, ...]:
+        """The nodes that were not looked at of late, besides the primary, which is looked at now."""
+        return tuple(
+            node
+            for node in self.nodes
+            if node != self.primary
+            and not any(now - at <= self._longest for at, _ in self._samples.moments.get(node, ())[-1:])
+        )
+
+    def quiet(self, oid: int, now: datetime) -> Quiet | None:
+        """Since when no node counted a use of an object, without a break; None where that is not known."""
+        if self.blind_nodes(now):
+            return None
+        found = [self._quiet_on(node, oid) for node in self.nodes]
+        known = [quiet for quiet in found if quiet is not None]
+        if len(known) < len(found):
+            return None
+        return Quiet(max(quiet.since for quiet in known), any(quiet.was_used for quiet in known))
+
+    def _quiet_on(self, node: str, oid: int) -> Quiet | None:
+        runs = list(self._runs_of(node, oid, None))
+        if not runs:
+            return None
+        last = runs[-1]
+        if last.reads == last.writes == 0:
+            begun = max((at for at in (last.kept_since, last.reset_at) if at), default=last.end)
+            first = min((at for at, _ in self._samples.moments.get(node, ())), default=runs[0].start)
+            # An object that the first looks did not see is younger than the counting.
+            return Quiet(begun if first >= runs[0].start else max(begun, runs[0].start), was_used=False)
+        counted = count_uses(node, runs)
+        stretches = both(counted.stretches, self._looked_at(node, None))
+        if not stretches or stretches[-1][1] < last.end:
+            return None
+        used_at = max((step.used_until for step in counted.steps), default=stretches[-1][0])
+        since = max(stretches[-1][0], used_at)
+        return Quiet(since, was_used=True) if since < last.end else None
+
+    def known_scans(self, elements: Mapping[str, int], since: datetime) -> dict[int, tuple[KnownScans, ...]]:
+        """Scans that are no use, of some elements as the evidence calls them, by OID."""
+        found: dict[int, list[KnownScans]] = {}
+        for scan in self._live.own_scans:
+            if scan.at >= since:
+                found.setdefault(scan.oid, []).append(
+                    KnownScans(self.primary, scan.at, scan.scans, "pgattic")
+                )
+        asked = {"known": list(self._policy.known_readers), "elements": list(elements), "since": since}
+        for (_, element), rows in _by_best_source(self._evidence, asked).items():
+            found.setdefault(elements[element], []).extend(
+                KnownScans(row["node"], row["began_at"], row["scans"], row["reader"])
+                for row in rows
+                # Its own scans are noted with their number.
+                if row["reader"] != "pgattic"
+            )
+        return {oid: tuple(scans) for oid, scans in found.items()}
+
+    def _runs_of(self, node: str, oid: int, baseline: Baseline | None) -> Iterator[Run]:
+        runs = self._runs.get((node, oid), [])
+        if node != self.primary:
+            yield from runs
+            return
+        live = self._live.counters.get(oid)
+        if baseline is not None:
+            yield _first(baseline)
+            runs = [
+                replace(run, start=max(run.start, baseline.taken_at + _MOMENT))
+                for run in runs
+                if run.end > baseline.taken_at
+            ]
+        yield from runs
+        taken_at = self._live.taken_at
+        if live is not None and all(run.end < taken_at for run in runs):
+            kept, reset = self._live.kept_since, self._live.reset_at
+            yield Run(taken_at, taken_at, live.reads, live.writes, live.last_read_at, kept, reset)
+
+    def _looked_at(self, node: str, first: datetime | None) -> list[Stretch]:
+        """When a node was looked at often enough; the primary also at the rename, and now."""
+        looks, stretches = self._all_looks(node)
+        if first is None:
+            return stretches
+        key = node, first
+        if key not in self._looked:
+            place = bisect_right(looks, (first, True))
+            after = [stretch for stretch in stretches if stretch[1] > first]
+            if after and after[0][0] < first:
+                after[0] = first, after[0][1]
+            self._looked[key] = joined(
+                (*sampled([(first, True), *looks[place : place + 1]], self._longest), *after)
+            )
+        return self._looked[key]
+
+    def _all_looks(self, node: str) -> tuple[list[tuple[datetime, bool]], list[Stretch]]:
+        """Every look at a node, and the times in which they were often enough."""
+        if node not in self._looks:
+            looks = list(self._samples.moments.get(node, ()))
+            if node == self.primary:
+                looks.append((self._live.taken_at, True))
+            self._looks[node] = looks, sampled(looks, self._longest)
+        return self._looks[node]
+
+
+def counted_uses(counted: Mapping[str, Counted], known: Sequence[KnownScans]) -> CountedUses:
+    """The uses that all nodes counted."""
+    return CountedUses(tuple(step for one in counted.values() for step in one.steps), tuple(known))
+
+
+def _first(baseline: Baseline) -> Run:
+    at = baseline.taken_at
+    return Run(at, at, baseline.reads, baseline.writes, None, None, baseline.reset_at)
+
+
+def _samples(evidence: Evidence, since: datetime) -> Samples:
+    moments: dict[str, list[tuple[datetime, bool]]] = {}
+    standbys = 0
+    for row in evidence.query("samples", since=since).to_pylist():
+        moments.setdefault(row["node"], []).append((row["sampled_at"], bool(row["is_counting"])))
+        standbys = max(standbys, row["standbys"])
+    return Samples({node: tuple(found) for node, found in moments.items()}, standbys)
+
+
+def _runs(evidence: Evidence, oids: Collection[int], since: datetime) -> dict[tuple[str, int], list[Run]]:
+    found: dict[tuple[str, int], list[Run]] = {}
+    for row in evidence.query("runs", oids=sorted(set(oids)), since=since).to_pylist():
+        run = Run(
+            row["first_at"],
+            row["last_at"],
+            row["reads"],
+            row["writes"],
+            row["last_read_at"],
+            row["kept_since"],
+            row["reset_at"],
+        )
+        found.setdefault((row["node"], row["oid"]), []).append(run)
+    return found
+
+
+def _by_best_source(
+    evidence: Evidence, asked: Mapping[str, Any]
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The dumps of each element on each node, from the one source that knows most of them."""
+    by_source: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+    if not asked["elements"]:
+        return {}
+    for row in evidence.query("dumps", **asked).to_pylist():
+        sources = by_source.setdefault((row["node"], row["element"]), {})
+        sources.setdefault(row["source"], []).append(row)
+    for row in evidence.query("dumps_counted", **asked).to_pylist():
+        sources = by_source.setdefault((row["node"], row["element"]), {})
+        sources.setdefault("pg_stat_statements", []).append(row)
+    return {
+        key: max(sources.values(), key=lambda rows: sum(row["scans"] for row in rows))
+        for key, sources in by_source.items()
+    }

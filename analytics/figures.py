@@ -1,0 +1,69 @@
+"""The figures of one moment that a monitoring system wants to watch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from analytics.alerting.check import read_breaker
+from analytics.alerting.delivery import Waiting, waiting
+from analytics.coverage import Coverage, coverage
+from analytics.readiness import Readiness, readiness
+from analytics.store import Evidence
+from catalog.counters import read_counters
+from catalog.database import Database
+from catalog.errors import DatabaseError
+from catalog.settings import Settings
+from catalog.snapshot import read_snapshot
+from ingest.schemas import Source
+
+# A monitoring system pays for each element for as long as it keeps figures.
+MOST_ELEMENTS = 200
+_COVERED = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was so at `taken_at`; `judged` and `breaker_open` are None where no database could be asked."""
+
+    taken_at: datetime
+    uses: Sequence[Mapping[str, Any]]
+    nodes: Sequence[Mapping[str, Any]]
+    alerts: Sequence[Mapping[str, Any]]
+    coverage: Sequence[Coverage]
+    waiting: Sequence[Waiting]
+    judged: Sequence[Readiness] | None
+    breaker_open: bool | None
+
+
+def take(settings: Settings, connect: Callable[[], Database], now: datetime) -> Figures:
+    """Read the evidence and, if it answers, the database; raises EvidenceError or AlertStateError."""
+    directory = settings.data.directory
+    with Evidence.open(directory) as evidence:
+        judged, breaker_open = _of_database(settings, connect, evidence, now)
+        return Figures(
+            now,
+            evidence.query("metrics_uses", at_most=MOST_ELEMENTS).to_pylist(),
+            evidence.query("metrics_nodes").to_pylist(),
+            evidence.query("metrics_alerts").to_pylist(),
+            [coverage(evidence, source, now - _COVERED, now, settings.node_names) for source in Source],
+            waiting(directory),
+            judged,
+            breaker_open,
+        )
+
+
+def _of_database(
+    settings: Settings, connect: Callable[[], Database], evidence: Evidence, now: datetime
+) -> tuple[Sequence[Readiness] | None, bool | None]:
+    if not settings.database.dsn:
+        return None, None
+    try:
+        with connect() as db:
+            judged = readiness(
+                read_snapshot(db), read_counters(db), evidence, settings.policy, now, settings.node_names
+            )
+            return judged, read_breaker(db) is not None
+    except DatabaseError:
+        # That it does not answer is a figure, too.
+        return None, None

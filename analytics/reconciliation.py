@@ -1,0 +1,88 @@
+"""What was counted, held against what lines and known readers explain; pure.
+
+A scan counts one, whoever made it. A dump makes exactly one scan of a table, so a line that says COPY by a
+known reader explains one scan, and so does each scan that pgattic made and noted itself. What is left was
+somebody's use; where no line shows a use either, nobody knows whose: an unexplained use.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from analytics.counting import Step
+
+# The scan of a dump is counted when the dump ends, which can be long after the line that says COPY.
+_DUMP_TAKES_AT_MOST = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownScans:
+    """Scans on a node, at `at` or soon after, that are no use: by whom, as far as lines or notes tell."""
+
+    node: str
+    at: datetime
+    scans: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The counted uses of one element that no known reader explains.
+
+    `reads` are scans and `writes` rows; `last_at` is when the last one was at the latest; `nodes` are where;
+    `explained` are scans by each known reader; `unexplained` are uses that no line shows either.
+    """
+
+    reads: int = 0
+    writes: int = 0
+    last_at: datetime | None = None
+    nodes: tuple[str, ...] = ()
+    explained: tuple[tuple[str, int], ...] = ()
+    unexplained: int = 0
+
+    @property
+    def uses(self) -> int:
+        """Scans and rows written that were somebody's."""
+        return self.reads + self.writes
+
+
+def reconcile(
+    steps: Iterable[Step], known: Iterable[KnownScans], seen: int, since: datetime | None = None
+) -> Reconciled:
+    """Take what is explained out of what was counted.
+
+    `seen` is how many uses lines show; with `since`, only steps that end after it matter.
+    """
+    open_scans = sorted(known, key=lambda scans: scans.at)
+    unspent = [scans.scans for scans in open_scans]
+    explained: dict[str, int] = {}
+    left: list[tuple[Step, int]] = []
+    for step in sorted(steps, key=lambda step: step.end):
+        reads = step.reads
+        for place, scans in enumerate(open_scans):
+            if scans.node == step.node and step.start - _DUMP_TAKES_AT_MOST <= scans.at <= step.end:
+                taken = min(reads, unspent[place])
+                reads -= taken
+                unspent[place] -= taken
+                if taken:
+                    explained[scans.by] = explained.get(scans.by, 0) + taken
+        if (reads or step.writes) and (since is None or step.end > since):
+            left.append((step, reads))
+    return _sum_up(left, explained, seen)
+
+
+def _sum_up(left: Sequence[tuple[Step, int]], explained: dict[str, int], seen: int) -> Reconciled:
+    reads, writes = sum(number for _, number in left), sum(step.writes for step, _ in left)
+    return Reconciled(
+        reads,
+        writes,
+        max((_last(step, number) for step, number in left), default=None),
+        tuple(sorted({step.node for step, _ in left})),
+        tuple(sorted(explained.items())),
+        max(0, reads + writes - seen),
+    )
+
+
+def _last(step: Step, reads: int) -> datetime:
+    # Where some of the scans are explained, the last one of all may be among those.
+    return step.used_until if reads == step.reads else step.end

@@ -1,0 +1,239 @@
+"""How long a verdict on 1,000 elements takes over 1 billion accesses.
+
+    python -m benchmarks.readiness            # a quarter of a year on two servers; needs 1 GB of /tmp
+    python -m benchmarks.readiness --days 30
+
+It writes evidence as ingestion and `pgattic collect` leave it (hourly counts of every element, a row for
+each access of what is in the attic, a sample of the counters every hour), and measures `readiness` on it:
+opening the evidence, asking it, and judging. The catalog is made up, so that no server is measured.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics.readiness import Readiness, Verdict, readiness
+from analytics.store import Evidence
+from catalog.counters import Baseline, Counter, CounterSample
+from catalog.elements import Element, Kind
+from catalog.policy import PolicySettings
+from catalog.snapshot import AtticEntry, Column, Relation, Snapshot
+from ingest.schemas import TABLES
+from ingest.store import Store
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+IN_ATTIC, OTHERS, STILL_USED = 1_000, 4_000, 200
+ACCESSES, ROWS_OF_THE_ATTIC = 1_000_000_000, 10_000_000
+NODES = ("primary", "replica")
+REACH_SECONDS, AIM_SECONDS, REPEATS = 2.0, 1.0, 5
+
+
+def name(number: int) -> str:
+    """The former name of a table in the attic, or the name of another one."""
+    return f"old_{number:04}" if number < IN_ATTIC else f"live_{number:04}"
+
+
+def catalog(days: int) -> Snapshot:
+    """A thousand tables in the attic among five thousand, put there over the first half of the time."""
+    tables = tuple(
+        Relation(
+            oid=20_000 + number,
+            schema="public",
+            name=f"{name(number)}_deprecated_20260901_unused" if number < IN_ATTIC else name(number),
+            kind="r",
+            owner="shop",
+            comment=None,
+            total_bytes=8192,
+            estimated_rows=0,
+            extension=None,
+            columns=(Column(1, "id", 23, "integer", not_null=True, inherited=False, comment=None),),
+        )
+        for number in range(IN_ATTIC + OTHERS)
+    )
+    attic = tuple(
+        _entry(table, number, NOW - timedelta(days=days * (1 - number / IN_ATTIC / 2)))
+        for number, table in enumerate(tables[:IN_ATTIC])
+    )
+    return Snapshot("shop", 180006, NOW, tables, (), (), (), (), (), (), attic)
+
+
+def _entry(table: Relation, number: int, at: datetime) -> AtticEntry:
+    element = Element(Kind.TABLE, "public", name(number))
+    begun = Baseline(number, 0, at, at - DAY, None)
+    return AtticEntry(element, table.name, f"m{number // 20}", "unused", table.oid, begun, at, None, at)
+
+
+def write_evidence(store: Store, days: int) -> None:
+    """Write what a busy server leaves behind, a day at a time."""
+    elements = pa.array([f"table:public.{name(number)}" for number in range(IN_ATTIC + OTHERS)])
+    store.append("coverage", _coverage(days), transaction=None)
+    for start in (NOW - timedelta(days=day) for day in range(days, 0, -1)):
+        store.append("usage_hourly", _hourly(elements, start, days), transaction=None)
+        store.append("access", _accesses(start, ROWS_OF_THE_ATTIC // days), transaction=None)
+        for rows_of, table in (("counter", _counters(start)), ("sample", _samples(start))):
+            store.append(rows_of, table, transaction=None)
+
+
+def _table(table: str, rows: int, **columns: object) -> pa.Table:
+    """Rows of an evidence table: a column is an array, or a value for all rows."""
+    schema = TABLES[table]
+    arrays = []
+    for field in schema:
+        value = columns.get(field.name)
+        if isinstance(value, pa.Array):
+            arrays.append(value.cast(field.type))
+        else:
+            arrays.append(pa.repeat(pa.scalar(value, field.type), rows))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _hourly(elements: pa.Array, start: datetime, days: int) -> pa.Table:
+    # What is in the attic is used by few; what is not makes up the billion.
+    used = pa.concat_arrays([elements.slice(0, STILL_USED), elements.slice(IN_ATTIC)])
+    rows = len(used) * 24
+    hours = pa.array([start + HOUR * (row // len(used)) for row in range(rows)])
+    return _table(
+        "usage_hourly",
+        rows,
+        hour=hours,
+        first_at=hours,
+        last_at=hours,
+        element=pa.concat_arrays([used] * 24),
+        node="primary",
+        operation="read",
+        outcome="ok",
+        source="log",
+        implicit=False,
+        ambiguous=False,
+        role="shop",
+        database="shop",
+        application="web",
+        statement_id="s1",
+        uses=ACCESSES // (rows * days) + 1,
+        day=start.date(),
+    )
+
+
+def _accesses(start: datetime, rows: int) -> pa.Table:
+    step = DAY / rows
+    return _table(
+        "access",
+        rows,
+        occurred_at=pa.array([start + step * row for row in range(rows)]),
+        element=pa.array([f"table:public.{name(row % STILL_USED)}" for row in range(rows)]),
+        node="primary",
+        operation="read",
+        outcome="error",
+        source="error",
+        implicit=False,
+        ambiguous=False,
+        sqlstate="42P01",
+        role="report_job",
+        database="shop",
+        application="monthly_report",
+        client="10.0.0.1",
+        statement_id="s2",
+        session_id="6b035698.34a9",
+        session_line=1,
+        origin="o1",
+        log_offset=0,
+        day=start.date(),
+    )
+
+
+def _counters(start: datetime) -> pa.Table:
+    looks = [(node, start + HOUR * hour) for hour in range(24) for node in NODES]
+    rows = len(looks) * (IN_ATTIC + OTHERS)
+    numbers = pa.array(range(IN_ATTIC + OTHERS))
+    return _table(
+        "counter",
+        rows,
+        sampled_at=pa.array([at for _, at in looks for _ in range(IN_ATTIC + OTHERS)]),
+        node=pa.array([node for node, _ in looks for _ in range(IN_ATTIC + OTHERS)]),
+        element="table:public.old",
+        oid=pa.array([20_000 + number for number in numbers.to_pylist()] * len(looks)),
+        reads=pa.concat_arrays([numbers] * len(looks)),
+        writes=0,
+        server_started_at=NOW - 400 * DAY,
+        kept_since=NOW - 400 * DAY,
+        day=start.date(),
+    )
+
+
+def _samples(start: datetime) -> pa.Table:
+    looks = [(node, start + HOUR * hour) for hour in range(24) for node in NODES]
+    return _table(
+        "sample",
+        len(looks),
+        sampled_at=pa.array([at for _, at in looks]),
+        node=pa.array([node for node, _ in looks]),
+        settings=pa.array([["track_counts=on"]] * len(looks)),
+        standbys=1,
+        day=start.date(),
+    )
+
+
+def _coverage(days: int) -> pa.Table:
+    """A batch every five minutes, as cron leaves them."""
+
+    def batches() -> Iterator[dict[str, object]]:
+        for node in NODES:
+            for number in range(days * 288):
+                at = NOW - timedelta(days=days) + number * timedelta(minutes=5)
+                yield {
+                    "node": node,
+                    "covered_from": at,
+                    "covered_to": at + timedelta(minutes=5),
+                    "sources": ["error"],
+                    "day": at.date(),
+                }
+
+    return pa.Table.from_pylist(list(batches()), schema=TABLES["coverage"])
+
+
+def judge(folder: Path, snapshot: Snapshot) -> tuple[list[Readiness], float]:
+    """Verdicts, and how long they took in seconds."""
+    counters = {
+        table.oid: Counter(Kind.TABLE, "public", table.name, table.oid, table.oid - 20_000, 0, None)
+        for table in snapshot.relations
+    }
+    live = CounterSample(NOW, NOW - 400 * DAY, None, counters, NOW - 400 * DAY)
+    started = time.perf_counter()
+    with Evidence.open(folder) as evidence:
+        found = readiness(snapshot, live, evidence, PolicySettings(month_ends=0), NOW, NODES)
+    return found, time.perf_counter() - started
+
+
+def main() -> None:
+    """Write the evidence, measure, and say whether it is fast enough."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--days", type=int, default=90, help="for how long evidence was gathered")
+    days = parser.parse_args().days
+    snapshot = catalog(days)
+    with tempfile.TemporaryDirectory(prefix="pgattic-benchmark-") as folder:
+        started = time.perf_counter()
+        store = Store(Path(folder))
+        write_evidence(store, days)
+        sizes = sum(path.stat().st_size for path in Path(folder).rglob("*.parquet")) / 2**20
+        print(f"evidence of {days} days: {sizes:,.0f} MiB, written in {time.perf_counter() - started:.0f} s")
+        hourly, accesses = store.rows("usage_hourly", ["uses"]), store.rows("access", ["day"])
+        print(f"{pc.sum(hourly['uses']).as_py():,} accesses in {hourly.num_rows:,} hourly counts", end=", ")
+        print(f"{accesses.num_rows:,} rows of the attic")
+        runs = [judge(Path(folder), snapshot) for _ in range(REPEATS)]
+    verdicts = [one.verdict for one in runs[0][0]]
+    print(", ".join(f"{verdicts.count(verdict):,} {verdict}" for verdict in Verdict))
+    times = sorted(seconds for _, seconds in runs)
+    middle = times[len(times) // 2]
+    print(f"readiness of {IN_ATTIC:,} elements: median {middle:.2f} s, slowest {times[-1]:.2f} s", end=" ")
+    print(f"(reach {REACH_SECONDS:.0f} s, aim {AIM_SECONDS:.0f} s) {'✓' if middle <= REACH_SECONDS else '✗'}")
+
+
+if __name__ == "__main__":
+    main()
