@@ -1,0 +1,103 @@
+"""Every kind of access is seen, or the verdict does not say "ready": on real servers, at each level.
+
+docs/visibility.md has the matrix; a test for each column holds it against what a server, its log and its
+counters really show. `PGATTIC_PRINT_MATRIX=file` writes what was seen, as JSON.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from analytics.verdict import Verdict
+from catalog.elements import Kind
+from catalog.throwaway import ThrowawayServer
+from tests.fix_server import DEBIAN_15_BIN
+from tests.visibility.matrix import ROWS
+from tests.visibility.world import Cell, Watch, run_matrix
+
+PAGE = Path(__file__).parents[2] / "docs" / "visibility.md"
+AUDITOR = "visibility_auditor"
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of monitoring on a server; `audited` ones need Debian's PostgreSQL 15 with pgaudit."""
+
+    name: str
+    settings: Mapping[str, str]
+    sensors: bool = True
+    audited: bool = False
+
+
+LEVELS = (
+    Level("minimal", {}, sensors=False),
+    Level("sensors", {}),
+    Level(
+        "sensors, pgaudit",
+        {"shared_preload_libraries": "pgaudit", "pgaudit.role": AUDITOR},
+        audited=True,
+    ),
+    Level(
+        "full",
+        {
+            "shared_preload_libraries": "auto_explain",
+            "log_statement": "all",
+            "auto_explain.log_min_duration": "0",
+            "auto_explain.log_nested_statements": "on",
+            "auto_explain.log_verbose": "on",
+        },
+    ),
+)
+
+
+def told(cell: Cell) -> str:
+    """A cell as the page has it."""
+    sources = ", ".join(sorted(cell.seen)) or "nobody"
+    return sources if cell.verdict is Verdict.NOT_READY else f"{sources} ({cell.verdict})"
+
+
+def page(level: Level) -> dict[tuple[str, str], str]:
+    """The cells of one level on the page, by kind and access."""
+    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    head, _, *body = [row for row in rows if len(row) == len(LEVELS) + 2]
+    return {(row[0], row[1]): row[head.index(level.name)] for row in body}
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+def test_every_use_is_seen_or_nothing_is_ready(level: Level, tmp_path: Path) -> None:
+    if level.audited and not (DEBIAN_15_BIN.parent / "lib" / "pgaudit.so").exists():
+        pytest.skip(f"no pgaudit beside {DEBIAN_15_BIN}")
+    binaries = {"bin_directory": DEBIAN_15_BIN} if level.audited else {}
+    with ThrowawayServer(settings=level.settings, **binaries) as server:
+        watch = Watch(server, tmp_path)
+        if level.audited:
+            with watch.connect() as db:
+                db.execute(f"CREATE ROLE {AUDITOR}")
+        used, twins = run_matrix(watch, sensors=level.sensors)
+    if where := os.environ.get("PGATTIC_PRINT_MATRIX"):
+        path = Path(where)
+        known = json.loads(path.read_text()) if path.exists() else {}
+        known[level.name] = {f"{cell.row.kind}|{cell.row.access}": told(cell) for cell in used}
+        path.write_text(json.dumps(known))
+    # What nobody uses is ready, but for what the catalog says: otherwise the rest would prove nothing.
+    for twin in twins:
+        wanted = Verdict.READY if twin.row.is_counted and not twin.seen else Verdict.NOT_READY
+        if twin.row.soft and twin.row.kind is Kind.VIEW and not level.sensors:
+            wanted = Verdict.UNKNOWN
+        assert twin.seen <= {"catalog"}, (twin.row, twin.seen)
+        assert twin.verdict is wanted, (twin.row, twin.readiness.reasons)
+    ready = [cell.row for cell in used if cell.verdict is Verdict.READY]
+    assert not [(row.kind, row.access) for row in ready if not row.blind]
+    # The page says exactly what was seen, and what came to "ready" unseen.
+    assert {(str(cell.row.kind), cell.row.access): told(cell) for cell in used} == page(level)
+
+
+def test_each_kind_of_access_is_one_row() -> None:
+    keys = [(row.kind, row.access) for row in ROWS]
+    assert len(keys) == len(set(keys))
+    assert all(row.blind in PAGE.read_text() for row in ROWS)

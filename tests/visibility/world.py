@@ -1,0 +1,209 @@
+"""Runs the whole matrix on one server at one level, and tells what each source saw of each row."""
+
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analytics.facts import Facts
+from analytics.readiness import Readiness, Verdict, gather
+from analytics.store import Evidence
+from analytics.verdict import assess
+from catalog.counters import read_counters
+from catalog.database import Database, identifier, literal
+from catalog.elements import Element
+from catalog.errors import DatabaseError
+from catalog.names import Reason
+from catalog.policy import PolicySettings
+from catalog.snapshot import AtticEntry, read_snapshot
+from catalog.throwaway import ThrowawayServer
+from ingest.collect import Node, collect
+from ingest.knowledge import DatabaseKnowledge
+from ingest.logs.tail import Logs
+from ingest.pipeline import Pipeline
+from ingest.running import ingest_once
+from ingest.store import Store
+from migrations import registry
+from migrations.apply import apply
+from migrations.plan import make_plan
+from tests.ingest.fix_ingest import no_alerts
+from tests.visibility.matrix import GRANTS, PRELUDE, ROWS, Row
+
+# Nothing to hide behind: no time to wait for, no turn of a month. A use is history only after a year.
+POLICY = PolicySettings(cooling_off_days=0, quiet_days=365, month_ends=0, coverage_wanted=0.75)
+# Not a moment may be missed: a fault of a second hides a use of a second.
+STRICT = POLICY.model_copy(update={"coverage_wanted": 1.0})
+_PATIENCE_SECONDS = 30
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What was seen of one row at one level: by which sources, and the verdict."""
+
+    row: Row
+    seen: frozenset[str]
+    readiness: Readiness
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.readiness.verdict
+
+
+@dataclass
+class Watch:
+    """A database of a server, pgattic's data beside it, and what pgattic does there."""
+
+    server: ThrowawayServer
+    data: Path
+    name: str = "postgres"
+    looked_at: datetime = field(default_factory=now)
+
+    @property
+    def dsn(self) -> str:
+        return self.server.dsn(self.name)
+
+    def connect(self) -> Database:
+        return Database.connect(self.dsn)
+
+    def deprecate(self, elements: list[str], *, soft: bool = False, sensors: bool = True) -> None:
+        with self.connect() as db:
+            plan = make_plan(
+                read_snapshot(db),
+                [Element.parse(text) for text in elements],
+                reason=Reason.UNUSED,
+                environment="development",
+                role="dba",
+                now=now(),
+                soft=soft,
+            )
+            apply(db, plan, with_sensors=sensors)
+            # As if the backup had been proved: that rule is not in the way of any verdict here.
+            db.execute(
+                "INSERT INTO pgattic.backup VALUES (%s, %s, '/backups', now(), now(), '[]', 0)",
+                [f"b_{plan.id}", plan.id],
+            )
+
+    def wait_for_log(self) -> None:
+        """Until the server has written all lines so far."""
+        mark = f"mark {time.monotonic_ns()}"
+        with self.connect() as db:
+            db.execute(f"DO $$ BEGIN RAISE LOG '{mark}'; END $$")
+        ends = time.monotonic() + _PATIENCE_SECONDS
+        while not any(mark in path.read_text() for path in self.server.log_directory.glob("*.csv")):
+            assert time.monotonic() < ends, "the server wrote no log"
+            time.sleep(0.02)
+
+    def look(self) -> None:
+        """Ingest the log, and sample the counters."""
+        # The log tells of the mark that is waited for, so it was read until later than this.
+        self.looked_at = now()
+        self.wait_for_log()
+        knowledge = DatabaseKnowledge(self.connect, now)
+        pipeline = Pipeline(
+            logs=Logs(self.server.log_directory, None, "primary"),
+            store=Store(self.data),
+            node="primary",
+            knowledge=knowledge,
+            alerting=no_alerts,
+            clock=now,
+        )
+        summary = ingest_once(pipeline)
+        knowledge.close()
+        assert summary.is_complete, summary
+        assert not collect([Node("primary", self.connect)], Store(self.data), now).failed
+
+    def judge(self, policy: PolicySettings = POLICY) -> list[tuple[AtticEntry, Facts, Readiness]]:
+        """The verdicts as of the last look: the seconds since then are no gap."""
+        with self.connect() as db, Evidence.open(self.data) as evidence:
+            found = gather(read_snapshot(db), read_counters(db), evidence, policy, self.looked_at)
+        return [(entry, facts, assess(entry, facts, policy, self.looked_at)) for entry, facts in found]
+
+
+def word(number: int, *, used: bool) -> str:
+    """What the names of a row, or of its untouched twin, begin with."""
+    return f"{'v' if used else 'w'}{number}"
+
+
+def run_matrix(watch: Watch, *, sensors: bool) -> tuple[list[Cell], list[Cell]]:
+    """Use every element as its row says, its twin not at all; return what was seen of both."""
+    words = {(n, used): word(n, used=used) for n in range(len(ROWS)) for used in (True, False)}
+    with watch.connect() as db:
+        registry.install(db)
+        db.execute(PRELUDE)
+        for (number, _), name in words.items():
+            db.execute(ROWS[number].setup.replace("{x}", name))
+        db.execute(GRANTS)
+        flush(db)
+    with ExitStack() as stack:
+        clients = {
+            role: stack.enter_context(
+                Database.connect(watch.server.dsn(watch.name, role), application_name="shop")
+            )
+            for role in ("visitor", "postgres")
+        }
+        for number, row in enumerate(ROWS):
+            run_script(clients[row.role], row.before.replace("{x}", words[number, True]))
+        for client in clients.values():
+            flush(client)
+        for soft in (False, True):
+            elements = [str(ROWS[n].element(name)) for (n, _), name in words.items() if ROWS[n].soft is soft]
+            watch.deprecate(elements, soft=soft, sensors=sensors)
+        with watch.connect() as db:
+            renamed = {str(e.element): e.deprecated_name for e in read_snapshot(db).attic}
+        time.sleep(0.01)
+        for number, row in enumerate(ROWS):
+            name = words[number, True]
+            new = renamed[str(row.element(name))]
+            use = (
+                row.use.replace("{x}", name)
+                .replace("{new}", identifier(new))
+                .replace("{label}", literal(new))
+            )
+            run_script(clients[row.role], use)
+        for client in clients.values():
+            flush(client)
+    watch.look()
+    judged = {str(entry.element): (entry, facts, found) for entry, facts, found in watch.judge()}
+    lines = _lines(watch)
+    cells: dict[bool, list[Cell]] = {True: [], False: []}
+    for (number, used), name in words.items():
+        entry, facts, found = judged[str(ROWS[number].element(name))]
+        seen = {source for source, at in lines.get(str(entry.element), ()) if at >= facts.since}
+        if facts.counted is not None and facts.reconciled(facts.since).uses:
+            seen.add("counter")
+        if facts.dependants or facts.reappeared:
+            seen.add("catalog")
+        cells[used].append(Cell(ROWS[number], frozenset(seen), found))
+    return cells[True], cells[False]
+
+
+def flush(client: Database) -> None:
+    """Have what a session used counted."""
+    client.fetch("SELECT pg_stat_force_next_flush()")
+    client.fetch("SELECT 1")
+
+
+def run_script(client: Database, script: str) -> None:
+    """Run a client's statements; those that fail are uses, too."""
+    if script.startswith("BEGIN; "):
+        with suppress(DatabaseError), client.transaction():
+            for part in script.removeprefix("BEGIN; ").removesuffix("; COMMIT").split("; "):
+                client.execute(part)
+        return
+    for part in [script] if "$$" in script else filter(None, script.split(";")):
+        with suppress(DatabaseError):
+            client.execute(part)
+
+
+def _lines(watch: Watch) -> dict[str, list[tuple[str, datetime]]]:
+    found: dict[str, list[tuple[str, datetime]]] = {}
+    rows = Store(watch.data).rows("access", ["element", "source", "occurred_at", "application"]).to_pylist()
+    for row in rows:
+        if row["application"] != "pgattic":
+            found.setdefault(row["element"], []).append((row["source"], row["occurred_at"]))
+    return found
