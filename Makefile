@@ -38,7 +38,7 @@ format: setup  ## format and mend what can be mended
 	@$(RUN) ruff check --fix .
 
 bench: setup  ## run the benchmarks and print their figures
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(RUN) python $$benchmark || exit 1; done
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(RUN) python -P $$benchmark || exit 1; done
 
 clean:  ## remove what the targets above made
 	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,10 +17,13 @@ from catalog.terminal import Invocation, error_console
 # of the others.
 COMMANDS = {
     "migrations": (
-        "init", "plan", "approve", "apply", "rollback", "status", "audit", "breaker", "checkpoint",
+        "init", "plan", "approve", "apply", "arm", "disarm", "guard", "rollback", "checkpoint", "status",
+        "audit", "breaker",
     ),
-    "analytics": ("scan", "usage", "readiness", "report", "doctor"),
-    "ingest": ("ingest", "compact", "snapshot"),
+    "analytics": (
+        "scan", "usage", "impact", "coverage", "readiness", "report", "doctor", "metrics", "alerts",
+    ),
+    "ingest": ("ingest", "compact", "snapshot", "collect"),
     "dashboard": ("dashboard",),
     "demo": ("demo",),
 }  # fmt: skip
@@ -54,8 +57,8 @@ def application(folders: Iterable[str] = COMMANDS) -> typer.Typer:
         commands = import_module(f"{folder}.cli")
         if folder == "ingest":
             # What is alarming is not for the reader of logs to decide.
-            alerts = import_module("analytics.alerts")
-            commands.register(app, alerting=alerts.alerts_for, describe=alerts.describe)
+            beside = import_module("analytics.alerting.beside")
+            commands.register(app, alerting=beside.alerting, describe=beside.describe)
         else:
             commands.register(app)
     return app

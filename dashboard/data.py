@@ -149,7 +149,9 @@ def _rows(
     # One former name can be in the attic twice, where somebody made its like anew and that went there too.
     judged = {
         (found.element, found.migration_id): found
-        for found in readiness(ground.snapshot, ground.counters, evidence, settings.policy, now)
+        for found in readiness(
+            ground.snapshot, ground.counters, evidence, settings.policy, now, settings.node_names
+        )
     }
     seen = _Seen(evidence)
     rows: list[AtticRow] = []
@@ -227,6 +229,6 @@ def _coverages(evidence: Evidence, since: datetime, until: datetime) -> tuple[Co
 
 def _alerts(evidence: Evidence) -> tuple[AlertRow, ...]:
     return tuple(
-        AlertRow(**{**row, "element": Element.parse(row["element"])})
+        AlertRow(**{**row, "element": Element.parse(row["element"]) if row["element"] else None})
         for row in evidence.query("newest_alerts", at_most=ALERTS_SHOWN).to_pylist()
     )

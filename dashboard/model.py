@@ -17,9 +17,12 @@ from migrations.registry import MigrationRow
 
 @dataclass(frozen=True)
 class AlertRow:
-    """Something a person should look at, raised `times` times for the same cause."""
+    """Something a person should look at, raised `times` times for the same cause.
 
-    element: Element
+    `element` is None where it is about the logs or the whole database.
+    """
+
+    element: Element | None
     severity: str
     occurred_at: datetime
     message: str

@@ -97,6 +97,7 @@ def _run_traffic(stage: Stage) -> None:
         done.append(f"{statements:,} statements from {len(traffic.CLIENTS)} applications")
     console.print()
     stage.shell.run("ingest", "--once")
+    stage.shell.run("collect")
 
 
 def _scan(stage: Stage) -> None:
@@ -140,6 +141,7 @@ def _roll_back(stage: Stage) -> None:
 
 def _readiness(stage: Stage) -> None:
     stage.shell.unset(*_YOUNG_POLICY)
+    stage.shell.run("collect")
     stage.shell.run("readiness")
 
 
@@ -195,8 +197,9 @@ STEPS = (
         "A day in the shop",
         "Web shop, app, warehouse, support and a BI dashboard work at the same time, each with its"
         " own role. The server writes their statements into its log; `ingest` reads it and keeps who"
-        " used what, without the values in the statements. (Logging every statement shows most;"
-        " pgattic also works with errors and counters alone.)",
+        " used what, without the values in the statements. `collect` keeps what the server itself has"
+        " counted. (Logging every statement shows most; pgattic also works with errors and counters"
+        " alone.)",
         _run_traffic,
     ),
     Step(

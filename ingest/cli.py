@@ -1,6 +1,7 @@
 """The command `ingest`, and those around it: `compact` and `snapshot`."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
@@ -20,7 +21,7 @@ from catalog.terminal import (
     size,
     when,
 )
-from ingest import cli_compact, cli_snapshot
+from ingest import cli_collect, cli_compact, cli_snapshot
 from ingest.job import Job, now
 from ingest.lag import Lag, measure
 from ingest.lock import exclusive
@@ -31,12 +32,14 @@ from ingest.store import Store
 from ingest.watch import Watcher, ending_on_signals
 
 Describe = Callable[[Mapping[str, Any]], str]
+AlertingOf = Callable[[Job], AbstractContextManager[Alerting]]
 
 
-def register(app: typer.Typer, *, alerting: Alerting, describe: Describe) -> None:
+def register(app: typer.Typer, *, alerting: AlertingOf, describe: Describe) -> None:
     """Add the commands; what is alarming, and how it is told, is decided elsewhere."""
     cli_compact.register(app)
     cli_snapshot.register(app)
+    cli_collect.register(app)
 
     @app.command()
     def ingest(
@@ -88,12 +91,13 @@ def register(app: typer.Typer, *, alerting: Alerting, describe: Describe) -> Non
             _once(job, alerting, as_json=as_json)
 
 
-def _once(job: Job, alerting: Alerting, *, as_json: bool) -> None:
+def _once(job: Job, alerting: AlertingOf, *, as_json: bool) -> None:
     knowledge = job.open_knowledge(None)
     try:
-        pipeline = job.pipeline(knowledge, alerting, is_following=False)
-        with exclusive(job.data_directory):
-            summary = ingest_once(pipeline)
+        with alerting(job) as alarming:
+            pipeline = job.pipeline(knowledge, alarming, is_following=False)
+            with exclusive(job.data_directory):
+                summary = ingest_once(pipeline)
     finally:
         knowledge.close()
     if as_json:
@@ -112,7 +116,7 @@ def _summary(summary: IngestSummary) -> str:
     )
 
 
-def _follow(job: Job, alerting: Alerting, describe: Describe, until: float | None) -> None:
+def _follow(job: Job, alerting: AlertingOf, describe: Describe, until: float | None) -> None:
     with exclusive(job.data_directory):
         while True:
             next_settings = _follow_settings(job, alerting, describe, until)
@@ -122,13 +126,15 @@ def _follow(job: Job, alerting: Alerting, describe: Describe, until: float | Non
 
 
 def _follow_settings(
-    job: Job, alerting: Alerting, describe: Describe, until: float | None
+    job: Job, alerting: AlertingOf, describe: Describe, until: float | None
 ) -> Settings | None:
     """Follow until it is over (None), or until there are other settings to follow with."""
     found: list[Settings] = []
     knowledge = job.open_knowledge(_tell)
+    beside = ExitStack()
     try:
-        pipeline = job.pipeline(knowledge, alerting, is_following=True)
+        alarming = beside.enter_context(alerting(job))
+        pipeline = job.pipeline(knowledge, alarming, is_following=True)
         watcher = Watcher(pipeline.logs.directory, job.settings.logs.poll_seconds)
 
         def wait() -> bool:
@@ -138,6 +144,7 @@ def _follow_settings(
                 found.extend(_reloaded(job))
             return goes_on and not found
 
+        beside.enter_context(job.sampling(_tell))
         with watcher, ending_on_signals(watcher):
             _tell(f"Following {job.logs or pipeline.logs.directory} (Ctrl-C ends it)")
             for result in follow(
@@ -151,6 +158,7 @@ def _follow_settings(
                     typer.echo(describe(alert))
     finally:
         knowledge.close()
+        beside.close()
     return found[0] if found else None
 
 
@@ -163,9 +171,11 @@ def _reloaded(job: Job) -> list[Settings]:
         return []
     before, after = job.settings.model_dump(), settings.model_dump()
     changed = [
-        f"{section}.{key}" for section in before for key in before[section]
-        if before[section][key] != after[section][key]
-    ]  # fmt: skip
+        name if key is None else f"{name}.{key}"
+        for name in before
+        for key in (before[name] if isinstance(before[name], dict) else (None,))
+        if (before[name] != after[name] if key is None else before[name][key] != after[name][key])
+    ]
     if "data.directory" in changed and job.data is None:
         _tell("going on with the old configuration: another data.directory needs a restart")
         return []

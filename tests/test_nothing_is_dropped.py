@@ -36,6 +36,12 @@ _OWN = re.compile(
 )
 # A shim that pgattic made is a view; rollback takes it away again.
 _SHIM = re.compile(r'DROP\s+VIEW\s+"?public"?\."?users_old"?\s*$', re.IGNORECASE)
+# Sensors: triggers of that name, which call nothing but a function of pgattic's own, and grants.
+_SENSOR = re.compile(
+    r'^DROP TRIGGER "pgattic_sensor[_0-9]*" ON [^;]+$'
+    r'|^CREATE TRIGGER "pgattic_sensor[_0-9]*" BEFORE [^;]+ EXECUTE FUNCTION pgattic\.sensor_write\([^()]*\)$'
+    r"|^(GRANT|REVOKE) [A-Z, ]+ ON [^;]+$"
+)
 
 
 def statements(database: FreshDatabase) -> list[tuple[str, str]]:
@@ -56,9 +62,8 @@ def destructive(text: str) -> list[str]:
     code = normalise(text)
     assert code is not None, text
     parts = [part.strip() for part in code.split(";")]
-    return [
-        part for part in parts if _DESTROYS.search(part) and not _OWN.search(part) and not _SHIM.search(part)
-    ]
+    mine = (_OWN, _SHIM, _SENSOR)
+    return [part for part in parts if _DESTROYS.search(part) and not any(own.search(part) for own in mine)]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +80,11 @@ def destructive(text: str) -> list[str]:
         ("REVOKE DELETE ON pgattic.audit FROM PUBLIC", 0),
         ("CREATE TRIGGER t BEFORE DELETE ON pgattic.audit EXECUTE FUNCTION f()", 0),
         ("COMMENT ON TABLE t IS 'to drop'", 0),
+        ('DROP TRIGGER "pgattic_sensor" ON "public"."x"', 0),
+        ('DROP TRIGGER "audit" ON "public"."x"', 1),
+        ('CREATE TRIGGER "pgattic_sensor_2" BEFORE DELETE ON x EXECUTE FUNCTION pgattic.sensor_write()', 0),
+        ('CREATE TRIGGER "pgattic_sensor" BEFORE DELETE ON x EXECUTE FUNCTION public.f()', 1),
+        ("REVOKE DELETE ON x FROM y", 0),
     ],
 )
 def test_what_destroys_is_recognised(text: str, found: int) -> None:
@@ -105,12 +115,22 @@ def test_no_command_destroys_anything(
         ("checkpoint", "list"),
         ("apply", "plan.json", "--yes"),
         ("ingest", "--once"),
+        ("collect",),
+        ("disarm", ELEMENTS[0], "--yes"),
+        ("arm", "--yes", "--measure"),
+        ("guard", "--for", "1s"),
         ("ingest", "--status"),
         ("snapshot", "shop.json"),
         ("compact", "--keep-days", "9"),
         ("status",),
         ("usage",),
+        ("impact",),
+        ("alerts", "list"),
+        ("alerts", "check"),
+        ("metrics", "--once"),
         ("readiness",),
+        ("readiness", "--since-last"),
+        ("coverage",),
         ("report", "--out", "report.html"),
         ("rollback", "--element", ELEMENTS[1], "--yes"),
         ("rollback", "--to", "before", "--yes"),
@@ -127,12 +147,15 @@ def test_no_command_destroys_anything(
     for command in commands:
         ended = run(*command)
         assert "Traceback" not in ended.err, (command, ended)
-        if command[0] in ("plan", "apply", "rollback", "init"):
+        if command[0] in ("plan", "apply", "rollback", "init", "arm", "disarm"):
             assert ended.code == 0, (command, ended)
 
     sent = [text for application, text in statements(database18) if application == "pgattic"]
     assert any("RENAME TO" in text for text in sent)
     assert any("CREATE VIEW" in text for text in sent)
+    assert any("CREATE TRIGGER" in text for text in sent)
+    assert any("DROP TRIGGER" in text for text in sent)
+    assert any("sensor_read" in text for text in sent)
     assert any(text.startswith("COPY ") for text in sent), "pg_dump runs under our name, too"
     assert not [part for text in sent for part in destructive(text)]
     assert db.fetch_value("SELECT to_regclass('public.users_old') IS NOT NULL")

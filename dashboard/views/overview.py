@@ -183,12 +183,13 @@ def _alert(alert: AlertRow, now: datetime) -> None:
     with st.container(gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
             st.markdown(severity_badge(alert.severity), width="content")
-            st.page_link(
-                ELEMENT_PAGE,
-                label=plain(alert.element.path),
-                icon=KIND_ICONS[alert.element.kind],
-                query_params={"element": str(alert.element)},
-            )
+            if alert.element:
+                st.page_link(
+                    ELEMENT_PAGE,
+                    label=plain(alert.element.path),
+                    icon=KIND_ICONS[alert.element.kind],
+                    query_params={"element": str(alert.element)},
+                )
         st.markdown(_small(f"{plain(alert.what)}  \n:gray[{ago(alert.occurred_at, now)}{again}]"))
 
 

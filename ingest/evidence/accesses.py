@@ -43,9 +43,10 @@ from ingest.meaning.world import History
 from ingest.schemas import Outcome, Source
 
 _ERROR = CODES[MessageKind.ERROR]
+_DURATION = CODES[MessageKind.DURATION]
 _TOLD_ALONE = [CODES[kind] for kind in (MessageKind.AUDIT, MessageKind.PLAN, MessageKind.SENSOR)]
 # Lines after a statement has run, or has been parsed: what it names is there.
-_SUCCEEDED = [CODES[kind] for kind in (MessageKind.DURATION, MessageKind.PREPARE)]
+_SUCCEEDED = [_DURATION, CODES[MessageKind.PREPARE]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ class Reader:
         self.sessions.forget_old()
         places, cases = self._told(batch, rows, heard)
         unrecognised = int(np.count_nonzero(batch.kind == UNKNOWN))
-        return Told(records, places, cases, unrecognised, self._database, self._decode)
+        is_timed = batch.kind == _DURATION
+        return Told(records, places, cases, is_timed, unrecognised, self._database, self._decode)
 
     def _is_ours(self, records: pa.Table) -> Flags:
         """The records of the snapshot's database, without those of pgattic's own sessions."""

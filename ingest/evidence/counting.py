@@ -5,15 +5,27 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.evidence.cases import Case, Row
-from ingest.evidence.columns import Numbers, by_group, column, combined, encoded, first_places, numbered
+from ingest.evidence.columns import (
+    Flags,
+    Numbers,
+    by_group,
+    column,
+    combined,
+    encoded,
+    first_places,
+    numbered,
+)
 from ingest.evidence.messages import Decode, without_port
 from ingest.evidence.recognition import UNKNOWN
 from ingest.schemas import ACCESS, STATEMENT, TIME, USAGE_HOURLY
 
 # In microseconds, as the tables have their times.
 _HOUR = 3_600_000_000
+# In every language the milliseconds are the first figure of such a line.
+_MILLISECONDS = r"^[^0-9]*(?P<ms>[0-9]+(?:\.[0-9]+)?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +40,15 @@ class EvidenceRows:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Records of one database, each with its case as a place in `cases`; UNKNOWN where it tells of no use."""
+    """Records of one database, each with its case as a place in `cases`; UNKNOWN where it tells of no use.
+
+    `is_timed` are those that say how long their statement took.
+    """
 
     records: pa.Table
     places: Numbers
     cases: list[Case]
+    is_timed: Flags
     unrecognised: int
     database: str
     decode: Decode
@@ -67,6 +83,7 @@ def _access_rows(told: Told, node: str, origin: str) -> pa.Table:
         "session_line": column(records, "session_line").fill_null(0),
         "origin": pa.repeat(origin, len(row)),
         "log_offset": column(records, "log_offset"),
+        "duration_ms": _durations(column(records, "message"), told.is_timed[row]),
         "day": times.cast(pa.date32()),
     }
     return pa.table({name: found[name] for name in ACCESS.names}, schema=ACCESS)
@@ -176,6 +193,16 @@ class _Uses:
         }
         found = {name: values.take(use) for name, values in of_use.items()}
         return found | {name: values.take(case) for name, values in of_case.items()}
+
+
+def _durations(messages: "pa.Array[Any]", is_timed: Flags) -> "pa.Array[Any]":
+    """The milliseconds that lines tell, null where one tells none."""
+    if not is_timed.any():
+        return pa.nulls(len(messages), pa.float64())
+    timed: Any = pc.if_else(pa.array(is_timed), messages, None)
+    found: Any = pc.extract_regex(timed, _MILLISECONDS)
+    figures: pa.Array[Any] = pc.struct_field(found, "ms").cast(pa.string()).cast(pa.float64())
+    return figures
 
 
 def _times(microseconds: Numbers) -> "pa.Array[Any]":

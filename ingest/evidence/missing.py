@@ -40,6 +40,7 @@ _FUNCTION = re.compile(
     r"^PL/\w+\W(?:[^\"'«»„“”]*\s)?([^\s(\"'«»„“”]+)\("
     r'|^(?:compilation of )?(?:SQL|PL/\w+) function "([^"(]+)(?:\([^"]*\))?"'
 )
+_EXECUTE = re.compile(r"\s*EXECUTE\b", re.IGNORECASE)
 _LONGEST_NAME = 63
 _RELATIONS = frozenset({Kind.TABLE, Kind.INDEX, Kind.VIEW, Kind.MATVIEW, Kind.SEQUENCE})
 # Their own SQLSTATEs tell them.
@@ -99,11 +100,18 @@ def missing_uses(message: Message, statements: Statements, world: World) -> tupl
         return ()
     sql = message.inner_sql or message.sql
     position = message.inner_position if message.inner_sql else message.position
+    if position and _points_elsewhere(sql, position):
+        position = None
     failure = _Failure(sql, position, message.text, statements.of(sql).references)
     found = dict.fromkeys(chain.from_iterable(finder(failure, world) for finder in finders))
     ambiguous = len(found) > 1
     via = via_of(message)
     return tuple(Use(e, operation, ambiguous=ambiguous or unsure, via=via) for e, operation, unsure in found)
+
+
+def _points_elsewhere(sql: str, position: int) -> bool:
+    """Whether a position is one in the text of an earlier PREPARE, which the log does not repeat."""
+    return position > len(sql) or _EXECUTE.match(sql) is not None
 
 
 @dataclass(frozen=True)

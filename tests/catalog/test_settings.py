@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from catalog.elements import Kind
 from catalog.errors import SettingsError
-from catalog.settings import load_settings
+from catalog.settings import PolicySettings, load_settings
 
 
 def config(folder: Path, text: str) -> Path:
@@ -46,6 +47,12 @@ def test_without_a_file_the_defaults_are_cautious(tmp_path: Path, monkeypatch: p
         ('[database]\nenvironment = "prod"', "key 'database.environment': .*'production', found 'prod'"),
         ('[database]\ndsn = "host"', "not a libpq connection string"),
         ("[database\n", "not TOML"),
+        ('[policy.table]\nsources = ["counters"]', "'counters' is no source; write one of error, log"),
+        ("[policy.column]\nsources = []", "at least 1 item"),
+        ("[policy.tabel]\nquiet_days = 1", "unknown key 'policy.tabel'"),
+        ('[[nodes]]\nname = "r"\ndsn = "password=x"', "key 'nodes.0.dsn': holds a password"),
+        (2 * '[[nodes]]\nname = "r"\ndsn = "host=r"\n', "key 'nodes': two servers are called 'r'"),
+        ('[[nodes]]\nname = "primary"\ndsn = "host=r"', "two servers are called 'primary'"),
     ],
 )
 def test_a_wrong_configuration_says_key_found_and_expected(tmp_path: Path, text: str, said: str) -> None:
@@ -54,6 +61,25 @@ def test_a_wrong_configuration_says_key_found_and_expected(tmp_path: Path, text:
         load_settings(path)
     assert caught.value.where == str(path)
     assert caught.value.exit_code == 2
+
+
+def test_a_kind_can_have_a_policy_of_its_own(tmp_path: Path) -> None:
+    text = '[policy]\nquiet_days = 60\n[policy.index]\nquiet_days = 7\nsources = ["error", "counter | audit"]'
+    policy = load_settings(config(tmp_path, text)).policy
+    assert (policy.of(Kind.TABLE).quiet_days, policy.of(Kind.INDEX).quiet_days) == (60, 7)
+    assert policy.of(Kind.INDEX).sources == ("error", "counter|audit")
+    assert {"error"} <= set(policy.of(Kind.COLUMN).sources)
+    assert ("index.quiet_days", "7") in policy.said()
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_wants_to_be_watched(kind: Kind) -> None:
+    assert "error" in PolicySettings().of(kind).sources
+
+
+def test_servers_have_names(tmp_path: Path) -> None:
+    text = '[logs]\nnode = "main"\n[[nodes]]\nname = "r1"\ndsn = "host=r1"'
+    assert load_settings(config(tmp_path, text)).node_names == ("main", "r1")
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://me:hunter2@db/shop", "dbname=shop password=hunter2"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from analytics.alerts import alerts_for
+from catalog.counters import read_counters
 from catalog.database import Database, Json
 from catalog.elements import Element
 from catalog.names import Reason
@@ -158,6 +159,19 @@ def build(db: Database, data_directory: Path, now: datetime) -> None:
         [Json({"reset_at": (now - timedelta(days=60)).isoformat()})],
     )
     write_evidence(Store(data_directory), now)
+    write_samples(db, Store(data_directory), now)
+
+
+def write_samples(db: Database, store: Store, now: datetime) -> None:
+    """A look at the counters each day, as `pgattic collect` would have taken it, but not at the index."""
+    begun = now - timedelta(days=400)
+    counters = [one for one in read_counters(db).counters.values() if "note_idx" not in one.name]
+    for day in range(FIRST_DAY + 2):
+        at = now - timedelta(days=day)
+        head = {"sampled_at": at, "node": "primary", "kept_since": begun, "day": at.date()}
+        _write(store, "sample", [{**head, "settings": ["track_counts=on"]}])
+        rows = [{"oid": one.oid, "reads": one.reads, "writes": one.writes, **head} for one in counters]
+        _write(store, "counter", rows)
 
 
 def put_away(
@@ -175,7 +189,10 @@ def put_away(
     db.execute(
         "UPDATE pgattic.migration SET applied_at = %s, applied_by = 'dba' WHERE id = %s", [at, plan.id]
     )
-    db.execute("UPDATE pgattic.element SET deprecated_at = %s WHERE migration_id = %s", [at, plan.id])
+    db.execute(
+        "UPDATE pgattic.element SET deprecated_at = %s, counters = counters || %s WHERE migration_id = %s",
+        [at, Json({"taken_at": at.isoformat()}), plan.id],
+    )
     if backup_at:
         registry.record_backup(
             db, registry.BackupRow(f"b-{plan.id}", plan.id, "/backups", backup_at, backup_at, [], 1_000_000)
@@ -271,5 +288,6 @@ def write_config(folder: Path, dsn: str) -> Path:
     path = folder / "pgattic.toml"
     path.write_text(
         f'[database]\ndsn = "{dsn}"\nenvironment = "development"\n\n[data]\ndirectory = "evidence"\n'
+        "[policy]\nmonth_ends = 0\n"
     )
     return path

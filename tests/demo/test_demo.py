@@ -111,6 +111,7 @@ def test_demo_runs_the_whole_loop(folder: Path) -> None:
         "init",
         "doctor",
         "ingest --once",
+        "collect",
         "scan",
         "plan",
         "apply",

@@ -348,7 +348,7 @@ def test_accesses_and_counts_tell_who_when_and_where() -> None:
         "outcome": "error", "source": "error", "via": None, "implicit": False, "ambiguous": False,
         "sqlstate": "42P01", "role": "ann", "database": "shop", "application": "web", "client": "10.0.0.7",
         "statement_id": rows.statement["statement_id"][0].as_py(), "session_id": "6b035698.34a9",
-        "session_line": 1, "origin": "o", "log_offset": 0, "day": AFTER.date(),
+        "session_line": 1, "origin": "o", "log_offset": 0, "duration_ms": None, "day": AFTER.date(),
     }  # fmt: skip
     assert [row["log_offset"] for row in accesses] == [0, *accumulate(map(len, batch[:-1]))]
     counts = {(row["hour"].hour, row["application"]): row for row in rows.usage_hourly.to_pylist()}
@@ -365,6 +365,27 @@ def test_accesses_and_counts_tell_who_when_and_where() -> None:
     ]  # fmt: skip
     again = reader.rows(read_records(batch[0]).records, node="primary", origin="o", known=known)
     assert len(again.statement) == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "milliseconds"),
+    [
+        (f"duration: 12.345 ms  statement: select 99 from {DEPRECATED}", 12.345),
+        (f"duration: 0.071 ms  execute fetch_7: select id from {DEPRECATED} where id = $1", 0.071),
+        (f"Dauer: 3.000 ms  Anweisung: select id from {DEPRECATED}", 3.0),
+        (f"期間: 4000.250 ミリ秒  文: select id from {DEPRECATED}", 4000.25),
+        # Before it ran, and while it was parsed only: nobody knows how long it took.
+        (f"statement: select 12.5 from {DEPRECATED}", None),
+        (f"duration: 0.500 ms  parse s1: select id from {DEPRECATED}", None),
+    ],
+)
+def test_the_time_that_a_line_tells_stays_with_its_uses(message: str, milliseconds: float | None) -> None:
+    batch = [record("statement: select 1", line=1), record(message, line=2, at=AFTER)]
+    rows = Reader(History(shop())).rows(
+        read_records(b"".join(batch)).records, node="primary", origin="o", known=set()
+    )
+    assert rows.access["duration_ms"].to_pylist() == [milliseconds] * len(rows.access)
+    assert len(rows.access) > 0
 
 
 def test_lines_that_nobody_knows_are_counted() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -59,7 +59,7 @@ def make_app(config: Path | None) -> typer.Typer:
     def main(ctx: typer.Context) -> None:
         ctx.obj = Invocation(config)
 
-    ingest.cli.register(app, alerting=an_alert_each, describe=tell)
+    ingest.cli.register(app, alerting=lambda _job: nullcontext(an_alert_each), describe=tell)
     return app
 
 

@@ -37,6 +37,8 @@ CASES = [
     ("42P01", "x", "select nextval('numbers')", "'numbers", ["write sequence:numbers"]),
     ("42P01", "リレーション\"users_old\"は存在しません", "copy users_old to stdout", None,
      ["read table:users_old"]),
+    # Of what was prepared before, the position is one in the text of its PREPARE.
+    ("42P01", 'relation "users_old" does not exist', "execute q(1, 'abc')", "abc", ["read table:users_old"]),
     ("42703", "x", "update public.orders set legacy = 1", "legacy", ["write column:orders.legacy"]),
     ("42703", "x", "select o.legacy from public.orders o", "o.legacy", ["read column:orders.legacy"]),
     ("42704", "type « mood » n'existe pas", "select 'ok'::mood", "mood", ["read enum:mood"]),
