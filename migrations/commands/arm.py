@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from catalog.terminal import JsonOption, console, invocation, many, print_json
 from migrations import audit, registry, sensors
+from migrations.commands import telling
 from migrations.commands.asking import YesOption, ask
 from migrations.commands.choosing import ChosenArgument, chosen
 from migrations.sensors import Armed, SensorKind
@@ -45,9 +46,7 @@ def arm(
                 db,
                 selection,
                 policy=invoked.settings.policy,
-                on_retry=(lambda _: None)
-                if as_json
-                else (lambda line: console.print(f"  {escape(line)}", style="yellow")),
+                on_retry=telling.retries(as_json=as_json),
             )
         unlogged = why_unlogged(db)
         costs = measure(db) if measure_cost else ()

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from catalog.terminal import JsonOption, console, invocation, print_json
 from migrations import audit, registry, sensors
+from migrations.commands import telling
 from migrations.commands.asking import YesOption, ask
 from migrations.commands.choosing import ChosenArgument, chosen
 
@@ -36,9 +37,7 @@ def disarm(
                 selection,
                 despite_breaker=despite_breaker,
                 policy=invoked.settings.policy,
-                on_retry=(lambda _: None)
-                if as_json
-                else (lambda line: console.print(f"  {escape(line)}", style="yellow")),
+                on_retry=telling.retries(as_json=as_json),
             )
     if as_json:
         print_json({"disarmed": done})

@@ -10,6 +10,7 @@ from catalog.elements import Element
 from catalog.terminal import JsonOption, console, invocation, many, print_json
 from migrations import audit, checkpoints, registry
 from migrations import rollback as back
+from migrations.commands import telling
 from migrations.commands.asking import YesOption, ask
 from migrations.errors import PlanError
 from migrations.restoring import Restoration, as_script, statements_of
@@ -70,9 +71,7 @@ def rollback(
                 scope,
                 despite_breaker=despite_breaker,
                 policy=invoked.settings.policy,
-                on_retry=(lambda _: None)
-                if as_json
-                else (lambda line: console.print(f"  {escape(line)}", style="yellow")),
+                on_retry=telling.retries(as_json=as_json),
             )
         proofs = prove_rows(
             db,
