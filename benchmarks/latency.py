@@ -23,7 +23,7 @@ from typing import Any
 
 import typer
 
-from analytics.alerts import alerts_for
+from analytics.alerting.beside import alerting
 from catalog.database import Database
 from catalog.elements import Element, Kind
 from catalog.errors import StatementFailedError
@@ -56,7 +56,7 @@ def follow(config: Path) -> None:
     def tell(alert: Mapping[str, Any]) -> str:
         return f"{alert['application']} {time.time()}"
 
-    register(app, alerting=alerts_for, describe=tell)
+    register(app, alerting=alerting, describe=tell)
     app(["ingest", "--follow"])
 
 
