@@ -9,8 +9,10 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from catalog.attic import AtticEntry
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.snapshot import AtticEntry, Function, Snapshot, StoredUse
+from catalog.objects import Function, StoredUse
+from catalog.snapshot import Snapshot
 from catalog.words import is_word, words
 
 _ELEMENT_KINDS = {

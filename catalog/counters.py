@@ -1,4 +1,4 @@
-"""Activity counters: how often PostgreSQL itself counted a read or write of a table or index.
+"""Activity counters: how often PostgreSQL itself counted a use of a table, index or sequence.
 
 Counters follow the object through a rename and a clean restart. A crash sets them to 0 and leaves no
 `stats_reset` of the database; but it sets that of the server's own statistics (archiver, background writer,
@@ -9,16 +9,21 @@ means "unknown", never "unused".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from catalog.database import Database, load_sql
+from catalog.database import Database, Row, load_sql
 from catalog.elements import Kind
+from catalog.holders import Holders, read_holders
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Uses counted of one table or index; `reads` counts scans, `writes` counts rows."""
+    """Uses counted of one object; `reads` counts scans (of a sequence, fetches of its block), `writes` rows.
+
+    Only tables and materialized views have the rest: `blocks` fetched of them and their indexes, how often
+    vacuum and analyze did `maintenance`, and the `filenode` of their rows (None on a standby).
+    """
 
     kind: Kind
     schema: str
@@ -27,11 +32,18 @@ class Counter:
     reads: int
     writes: int
     last_read_at: datetime | None
+    blocks: int | None = None
+    maintenance: int | None = None
+    filenode: int | None = None
+
+
+# What the query also has is for `collect`.
+_READ = tuple(name for name in Counter.__dataclass_fields__ if name != "kind")
 
 
 @dataclass(frozen=True, slots=True)
 class OwnScan:
-    """Scans of one table that pgattic itself made, from `at` on."""
+    """Scans of one table, or reads of one sequence, that pgattic itself made, from `at` on."""
 
     oid: int
     at: datetime
@@ -43,8 +55,9 @@ class CounterSample:
     """All counters of a database at one moment, and since when they have counted.
 
     `kept_since` is when the server began to count after its making or its last crash; `own_scans` are scans
-    of tables that pgattic itself made (backups, comparisons of rows); `standbys` are the servers that stream
-    from this one; `oldest_session_at` is when the oldest session of another client began.
+    of tables and reads of sequences that pgattic itself made (backups, comparisons of rows); `standbys` are
+    the servers that stream from this one; `oldest_session_at` is when the oldest session of another client
+    began; `holders` are the columns that can hold a value in the attic, by its OID.
     """
 
     taken_at: datetime
@@ -55,6 +68,7 @@ class CounterSample:
     own_scans: tuple[OwnScan, ...] = ()
     standbys: int = 0
     oldest_session_at: datetime | None = None
+    holders: Holders = field(default_factory=dict)
 
     @property
     def counting_since(self) -> datetime:
@@ -67,29 +81,30 @@ class CounterSample:
         counter = self.counters.get(oid)
         if counter is None:
             return None
-        return Baseline(counter.reads, counter.writes, self.taken_at, self.server_started_at, self.reset_at)
-
-    def uses_since(self, oid: int, baseline: "Baseline") -> int | None:
-        """Scans and rows written since the baseline, or None where the counting was interrupted.
-
-        A reset shows in `reset_at`, a crash in `kept_since`. A clean restart keeps the counters.
-        """
-        counter = self.counters.get(oid)
-        if counter is None or self.reset_at != baseline.reset_at or self.counting_since > baseline.taken_at:
-            return None
-        uses = counter.reads - baseline.reads, counter.writes - baseline.writes
-        return None if min(uses) < 0 else sum(uses)
+        return Baseline(
+            counter.reads,
+            counter.writes,
+            self.taken_at,
+            self.server_started_at,
+            self.reset_at,
+            counter.blocks,
+            counter.maintenance,
+            counter.filenode,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The counters of one table or index at the moment of its rename."""
+    """The counters of one object at the moment of its rename; what an older pgattic did not note is None."""
 
     reads: int
     writes: int
     taken_at: datetime
     server_started_at: datetime
     reset_at: datetime | None
+    blocks: int | None = None
+    maintenance: int | None = None
+    filenode: int | None = None
 
 
 def read_counters(db: Database) -> CounterSample:
@@ -97,7 +112,7 @@ def read_counters(db: Database) -> CounterSample:
     state = db.fetch_one(load_sql("catalog", "counting"))
     assert state is not None
     rows = db.fetch(load_sql("catalog", "counters"))
-    counters = {row["oid"]: Counter(**{**row, "kind": Kind(row["kind"])}) for row in rows}
+    counters = {row["oid"]: _counter(row) for row in rows}
     own = [OwnScan(**row) for row in db.fetch(load_sql("catalog", "own_scans"))] if state["has_own"] else []
     return CounterSample(
         state["now"],
@@ -108,4 +123,9 @@ def read_counters(db: Database) -> CounterSample:
         tuple(own),
         state["standbys"],
         state["oldest_session_at"],
+        read_holders(db) if state["has_own"] else {},
     )
+
+
+def _counter(row: Row) -> Counter:
+    return Counter(Kind(row["kind"]), **{name: row[name] for name in _READ})

@@ -22,6 +22,8 @@ from psycopg.types.json import Jsonb
 from catalog.errors import ConnectionFailedError, LockTimeoutError, StatementFailedError
 
 APPLICATION_NAME = "pgattic"
+# What it writes into the statements by which it reads users' tables: pg_stat_statements tells no application.
+OWN_NOTE = "/* pgattic */"
 _LOCK_NOT_AVAILABLE = "55P03"
 _NOT_IN_A_TRANSACTION = "25001"
 _READ_ONLY = "25006"

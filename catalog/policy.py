@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from catalog.elements import Kind
 from catalog.section import Days, Fraction, NotNegative, Positive, Section
 
-SOURCES = ("error", "log", "sensor", "audit", "counter")
+SOURCES = ("error", "log", "sensor", "audit", "counter", "statements")
 OR = "|"
 
 
@@ -32,14 +32,19 @@ _WATCHED_BY: dict[Kind, tuple[str, ...]] = {
     # Nobody names an index that a query uses.
     Kind.INDEX: ("error", "counter"),
     # SELECT *, INSERT without columns and COPY use a column without naming it. The counters of its table see
-    # that, as long as the whole table is not used.
-    Kind.COLUMN: ("error", "audit|log|counter"),
-    # These are used by name, or by what the catalog knows of.
-    Kind.CONSTRAINT: ("error",),
-    Kind.ENUM: ("error",),
-    Kind.ENUM_VALUE: ("error",),
-    Kind.VIEW: ("error",),
-    Kind.SEQUENCE: ("error",),
+    # that, as long as the whole table is not used; auditing a column sees no whole row (`row_to_json(t)`).
+    Kind.COLUMN: ("error", "log|statements|counter"),
+    # Its new name works too (ON CONFLICT ON CONSTRAINT, SET CONSTRAINTS), and no counter shows that it was
+    # used; rows that it checks are counted.
+    Kind.CONSTRAINT: ("error", "counter", "log|statements"),
+    # A type's new name works, and nothing counts it.
+    Kind.ENUM: ("error", "log|statements"),
+    # Its new label is a constant: the log alone has that.
+    Kind.ENUM_VALUE: ("error", "log"),
+    # A view's new name works, and nothing counts reads of a view.
+    Kind.VIEW: ("error", "audit|log|statements"),
+    # The name in nextval('…') is a constant, or an OID; the blocks of a sequence show it all the same.
+    Kind.SEQUENCE: ("error", "counter"),
 }
 
 
@@ -56,6 +61,7 @@ class KindPolicy(Section):
     quarter_ends: NotNegative | None = None
     backup_max_age_days: Days | None = None
     removal_approvals: NotNegative | None = None
+    enforcement_is_use: bool | None = None
 
 
 class RemovalPolicy(Section):
@@ -69,6 +75,12 @@ class RemovalPolicy(Section):
     quarter_ends: NotNegative
     backup_max_age_days: Days
     removal_approvals: NotNegative
+    enforcement_is_use: bool
+
+    @property
+    def every_source(self) -> frozenset[str]:
+        """Each source that is asked for, also as one of several."""
+        return frozenset(source for watch in self.sources for source in watch.split(OR))
 
 
 class PolicySettings(Section):
@@ -83,6 +95,9 @@ class PolicySettings(Section):
     quarter_ends: NotNegative = 0
     backup_max_age_days: Days = Field(default=365, description="0: a proof of any age will do")
     removal_approvals: NotNegative = 0
+    enforcement_is_use: bool = Field(
+        default=True, description="whether a constraint is used by checking the rows that are written"
+    )
     collect_max_gap_hours: Annotated[float, Field(gt=0)] = 48
     same_settings_minutes: NotNegative = 0
     known_readers: tuple[str, ...] = ("pg_dump", "pgattic")

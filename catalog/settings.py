@@ -55,10 +55,11 @@ class DatabaseSettings(Section):
 
 
 class NodeSettings(Section):
-    """A replica, whose reads are counted there and nowhere else."""
+    """A replica, whose reads are counted there and nowhere else, and logged in a log of its own."""
 
     name: Annotated[str, Field(min_length=1)]
     dsn: Dsn
+    logs: Path | None = Field(default=None, description="its log files: a folder, a pattern, or one file")
 
 
 class LogsSettings(Section):
@@ -75,7 +76,7 @@ class LogsSettings(Section):
     line_prefix: str | None = Field(
         default=None, description="log_line_prefix of a server that cannot be asked, for stderr logs"
     )
-    shows: tuple[Literal["error", "log"], ...] = Field(
+    shows: tuple[Literal["error", "log", "sensor", "audit"], ...] = Field(
         default=(), description="what the logs of a server that cannot be asked are known to show"
     )
 
@@ -158,7 +159,10 @@ class Settings(BaseSettings):
         logs = info.data.get("logs", LogsSettings())
         names = [logs.node, *(node.name for node in nodes)]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two servers are called {min(twice)!r} (logs.node is the primary's name)")
+            raise ValueError(
+                f"two servers are called {min(twice)!r}: logs.node is the primary's name;"
+                " where the logs of a replica are, its nodes.logs says"
+            )
         return nodes
 
     @property
@@ -260,5 +264,8 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     alerts = settings.alerts
     paths = {"urls_file": alerts.urls_file, "json_file": alerts.json_file}
     alerts = alerts.model_copy(update={key: folder / path for key, path in paths.items() if path})
-    changed = {"logs": logs, "data": data, "backup": backup, "audit": audit, "alerts": alerts}
+    nodes = tuple(
+        node.model_copy(update={"logs": folder / node.logs}) if node.logs else node for node in settings.nodes
+    )
+    changed = {"nodes": nodes, "logs": logs, "data": data, "backup": backup, "audit": audit, "alerts": alerts}
     return settings.model_copy(update=changed)

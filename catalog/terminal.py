@@ -10,12 +10,15 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.measure import Measurement
+from rich.table import Column, Table
 
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import SettingsError
 from catalog.settings import Settings, load_settings
+
+_WIDEST = 10_000
 
 console = Console(highlight=False)
 error_console = Console(stderr=True, highlight=False)
@@ -79,11 +82,29 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows as a table; cells are text (rich markup allowed) or anything with a str()."""
+    """Print rows as a table; cells are text (rich markup allowed) or anything with a str().
+
+    Nothing is ever cut off: where a table is too wide, each row stands in lines of its own.
+    """
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console.print(table)
+    for row in cells:
+        table.add_row(*row)
+    wanted = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    if wanted <= console.width:
+        console.print(table)
+        return
+    if not console.is_terminal:
+        # Another program reads a row as a line.
+        Console(highlight=False, width=wanted).print(table)
+        return
+    console.print(f"[bold]{title}[/]")
+    for number, row in enumerate(cells):
+        record = Table.grid("", Column(overflow="fold"), padding=(0, 2))
+        for column, cell in zip(columns, row, strict=True):
+            if cell:
+                record.add_row(f"[dim]{column}[/]", cell)
+        console.print(*[""][: number > 0], record, sep="\n")
 
 
 def when(moment: datetime | None) -> str:

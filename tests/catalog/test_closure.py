@@ -7,7 +7,8 @@ import pytest
 from catalog.closure import dependants, mentions
 from catalog.database import Database
 from catalog.elements import Element
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.reading import read_snapshot
+from catalog.snapshot import Snapshot
 from catalog.throwaway import ThrowawayServer
 
 SCRIPT = """

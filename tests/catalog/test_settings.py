@@ -82,6 +82,11 @@ def test_servers_have_names(tmp_path: Path) -> None:
     assert load_settings(config(tmp_path, text)).node_names == ("main", "r1")
 
 
+def test_logs_of_a_replica_are_meant_from_the_file(tmp_path: Path) -> None:
+    text = '[[nodes]]\nname = "r1"\ndsn = "host=r1"\nlogs = "r1/log"\n[[nodes]]\nname = "r2"\ndsn = "host=r2"'
+    assert [node.logs for node in load_settings(config(tmp_path, text)).nodes] == [tmp_path / "r1/log", None]
+
+
 @pytest.mark.parametrize("dsn", ["postgresql://me:hunter2@db/shop", "dbname=shop password=hunter2"])
 def test_a_password_in_the_file_is_refused_without_repeating_it(tmp_path: Path, dsn: str) -> None:
     with pytest.raises(SettingsError, match="holds a password") as caught:
