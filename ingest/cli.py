@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
 
 import typer
 
-from catalog.errors import FINDING, SettingsError
+from catalog.errors import FINDING, DatabaseError, SettingsError
 from catalog.settings import Settings, load_settings
 from catalog.terminal import (
     JsonOption,
@@ -22,12 +22,14 @@ from catalog.terminal import (
     when,
 )
 from ingest import cli_collect, cli_compact, cli_snapshot
+from ingest.errors import LogsUnavailableError
 from ingest.job import Job, now
 from ingest.lag import Lag, measure
 from ingest.lock import exclusive
 from ingest.logs.tail import STANDARD_INPUT
 from ingest.pipeline import Alerting
-from ingest.running import IngestSummary, follow, ingest_once
+from ingest.readers import readers
+from ingest.running import IngestSummary, follow, ingest_once, together
 from ingest.store import Store
 from ingest.watch import Watcher, ending_on_signals
 
@@ -66,6 +68,9 @@ def register(app: typer.Typer, *, alerting: AlertingOf, describe: Describe) -> N
         catalog: Annotated[
             Path | None, typer.Option(help="Use a file that `pgattic snapshot` made, not the database.")
         ] = None,
+        node: Annotated[
+            str | None, typer.Option(help="The logs of this server alone: a nodes.name, or logs.node.")
+        ] = None,
         workers: Annotated[int, typer.Option(min=1, help="Files that are read side by side.")] = 1,
         as_json: JsonOption = False,
     ) -> None:
@@ -82,7 +87,7 @@ def register(app: typer.Typer, *, alerting: AlertingOf, describe: Describe) -> N
         if follow and logs == STANDARD_INPUT:
             raise typer.BadParameter("standard input is read with --once, which goes on until it ends")
         call = invocation(ctx)
-        job = Job(call, call.settings, logs, data, catalog, workers)
+        job = Job(call, call.settings, logs, data, catalog, workers, node)
         if status:
             _status(job, max_lag, as_json=as_json)
         elif follow:
@@ -92,19 +97,28 @@ def register(app: typer.Typer, *, alerting: AlertingOf, describe: Describe) -> N
 
 
 def _once(job: Job, alerting: AlertingOf, *, as_json: bool) -> None:
-    knowledge = job.open_knowledge(None)
-    try:
-        with alerting(job) as alarming:
-            pipeline = job.pipeline(knowledge, alarming, is_following=False)
-            with exclusive(job.data_directory):
-                summary = ingest_once(pipeline)
-    finally:
-        knowledge.close()
+    found: dict[str, IngestSummary] = {}
+    with ExitStack() as beside:
+        first, *others = readers(job, beside.enter_context(alerting(job)))
+        for reader in (first, *others):
+            beside.callback(reader.close)
+        pipeline = first.open()
+        beside.enter_context(exclusive(job.data_directory))
+        found[first.name] = ingest_once(pipeline)
+        for reader in others:
+            # What is the matter with one server keeps nobody else from being read.
+            try:
+                found[reader.name] = ingest_once(reader.open())
+            except (LogsUnavailableError, DatabaseError) as error:
+                _tell(f"{reader.name}: {error}")
+    summary = together(found.values())
     if as_json:
         print_json(asdict(summary))
     else:
-        console.print(_summary(summary), soft_wrap=True)
-    if not summary.is_complete:
+        for name, one in found.items():
+            whose = f"{name}: " if others else ""
+            console.print(f"{whose}{_summary(one)}", soft_wrap=True, markup=False)
+    if not summary.is_complete or len(found) <= len(others):
         raise typer.Exit(FINDING)
 
 
@@ -119,10 +133,10 @@ def _summary(summary: IngestSummary) -> str:
 def _follow(job: Job, alerting: AlertingOf, describe: Describe, until: float | None) -> None:
     with exclusive(job.data_directory):
         while True:
-            next_settings = _follow_settings(job, alerting, describe, until)
+            next_settings = _follow_settings(replace(job, follows=True), alerting, describe, until)
             if next_settings is None:
                 return
-            job = Job(job.call, next_settings, job.logs, job.data, job.catalog, job.workers)
+            job = replace(job, settings=next_settings)
 
 
 def _follow_settings(
@@ -130,12 +144,13 @@ def _follow_settings(
 ) -> Settings | None:
     """Follow until it is over (None), or until there are other settings to follow with."""
     found: list[Settings] = []
-    knowledge = job.open_knowledge(_tell)
-    beside = ExitStack()
-    try:
-        alarming = beside.enter_context(alerting(job))
-        pipeline = job.pipeline(knowledge, alarming, is_following=True)
-        watcher = Watcher(pipeline.logs.directory, job.settings.logs.poll_seconds)
+    with ExitStack() as beside:
+        first, *others = readers(job, beside.enter_context(alerting(job)), _tell)
+        for reader in (first, *others):
+            beside.callback(reader.close)
+        pipeline = first.open()
+        folders = [folder for reader in others if (folder := reader.node.open().directory)]
+        watcher = Watcher(pipeline.logs.directory, job.settings.logs.poll_seconds, folders)
 
         def wait() -> bool:
             goes_on = watcher.wait_for_change(until)
@@ -146,19 +161,18 @@ def _follow_settings(
 
         beside.enter_context(job.sampling(_tell))
         with watcher, ending_on_signals(watcher):
-            _tell(f"Following {job.logs or pipeline.logs.directory} (Ctrl-C ends it)")
+            where = ", ".join(map(str, [job.logs or pipeline.logs.directory, *folders]))
+            _tell(f"Following {where} (Ctrl-C ends it)")
             for result in follow(
                 pipeline,
                 wait,
+                others=others,
                 keep_days=job.settings.data.keep_days,
                 is_over=lambda: watcher.is_ended,
                 tell=_tell,
             ):
                 for alert in result.alerts.to_pylist():
                     typer.echo(describe(alert))
-    finally:
-        knowledge.close()
-        beside.close()
     return found[0] if found else None
 
 
@@ -184,13 +198,15 @@ def _reloaded(job: Job) -> list[Settings]:
 
 
 def _status(job: Job, max_lag: float | None, *, as_json: bool) -> None:
-    node = job.settings.logs.node
-    lag = measure(job.open_logs(), Store(job.data_directory), node, now())
+    store = Store(job.data_directory)
+    lags = [measure(node.open(), store, node.name, now()) for node in job.nodes()]
     if as_json:
-        print_json(asdict(lag))
+        first, *others = map(asdict, lags)
+        print_json({**first, "others": others})
     else:
-        console.print(_lag(lag), soft_wrap=True)
-    if max_lag is not None and (lag.lag_seconds is None or lag.lag_seconds > max_lag):
+        for lag in lags:
+            console.print(_lag(lag), soft_wrap=True, markup=False)
+    if max_lag is not None and any(lag.lag_seconds is None or lag.lag_seconds > max_lag for lag in lags):
         raise typer.Exit(FINDING)
 
 

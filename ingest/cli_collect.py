@@ -28,7 +28,7 @@ def collect_command(
 ) -> None:
     """Sample the activity counters and settings of every configured server.
 
-    Run it from cron, every hour or more often. Exits with 1 if a server did not answer, or is another one.
+    Run it from cron, every ten minutes. Exits with 1 if a server did not answer, or is another one.
 
     Example: pgattic collect
     """

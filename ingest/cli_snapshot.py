@@ -7,7 +7,8 @@ import typer
 
 from catalog.errors import SnapshotError
 from catalog.files import write_atomically
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.reading import read_snapshot, to_json
+from catalog.snapshot import Snapshot
 from catalog.terminal import JsonOption, console, invocation, many, print_json
 
 
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
         with invocation(ctx).connect() as db:
             found = read_snapshot(db)
         try:
-            write_atomically(file, found.to_json())
+            write_atomically(file, to_json(found))
         except OSError as error:
             raise SnapshotError(f"cannot be written: {error.strerror}", where=str(file)) from error
         if as_json:

@@ -14,7 +14,9 @@ import pyarrow as pa
 
 from catalog.database import Database
 from catalog.errors import DatabaseError
-from catalog.settings import Settings
+from catalog.settings import NodeSettings, Settings
+from ingest.calls import CallReader
+from ingest.logs.tail import Logs
 from ingest.look import Look, look
 from ingest.schemas import COUNTER, SAMPLE, STATEMENT, STATEMENT_COUNTER
 from ingest.store import Store
@@ -29,10 +31,14 @@ _TABLES = {
 
 @dataclass(frozen=True)
 class Node:
-    """A server to look at; `connect` raises DatabaseError where it does not answer."""
+    """A server to look at; `connect` raises DatabaseError where it does not answer.
+
+    `log_format` tells that of its logs, None where no logs are configured for it alone.
+    """
 
     name: str
     connect: Callable[[], Database]
+    log_format: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,10 @@ def configured_nodes(settings: Settings, connect: Callable[[], Database]) -> tup
             statement_timeout_ms=database.statement_timeout_ms,
         )
 
-    replicas = (Node(node.name, to_replica(node.dsn)) for node in settings.nodes)
+    def format_of(node: NodeSettings) -> Callable[[], str | None]:
+        return lambda: Logs(node.logs, None, node.name).newest_format() if node.logs else None
+
+    replicas = (Node(node.name, to_replica(node.dsn), format_of(node)) for node in settings.nodes)
     return (Node(settings.logs.node, connect), *replicas)
 
 
@@ -91,21 +100,24 @@ def collect(
     *,
     log_format: str = "csvlog",
     new_servers: Collection[str] = (),
+    reader: CallReader | None = None,
 ) -> Collected:
     """Look at every node once and keep what was seen; a node that fails does not keep the others from it.
 
     The first node is the primary; the others must be physical replicas of it. A node that suddenly is another
     server is refused, unless it is named in `new_servers`: its counters are not those of the one before.
-    `log_format` is that of the logs that `ingest` reads: what goes elsewhere shows it nothing.
-    Raises StoreError.
+    `log_format` is that of the logs that `ingest` reads, where a node does not tell it: what goes elsewhere
+    shows it nothing. Who looks time and again keeps the `reader`, which knows statements again. Raises
+    StoreError.
     """
     known_ids = _system_ids(store)
     primary_id: int | None = None
     rows, results = _Rows(), []
+    reader = reader or CallReader()
     for number, node in enumerate(nodes):
         expected = known_ids.get(node.name) if node.name not in new_servers else None
         try:
-            seen = _look_at(node, log_format)
+            seen = _look_at(node, node.log_format() or log_format, reader)
         except DatabaseError as error:
             results.append(_missed(node, str(error.what), clock(), rows))
             continue
@@ -120,9 +132,9 @@ def collect(
     return Collected(tuple(results))
 
 
-def _look_at(node: Node, log_format: str) -> Look:
+def _look_at(node: Node, log_format: str, reader: CallReader) -> Look:
     with node.connect() as db:
-        return look(db, log_format)
+        return look(db, log_format, reader)
 
 
 def _stranger(seen: Look, expected: int | None, primary_id: int | None) -> str | None:
@@ -152,7 +164,8 @@ def _keep(node: Node, seen: Look, rows: _Rows) -> NodeResult:
     rows.add("counter", *({**head, **row} for row in seen.counters), at=at)
     rows.add("statement_counter", *({**head, **row} for row in seen.statements), at=at)
     rows.add("statement", *({**row, "first_seen_at": at} for row in seen.texts), at=at)
-    return NodeResult(node.name, at, len(seen.counters), len(seen.statements), notes=seen.notes)
+    statements = {row["statement_id"] for row in seen.statements if row["operation"] is not None}
+    return NodeResult(node.name, at, len(seen.counters), len(statements), notes=seen.notes)
 
 
 def _system_ids(store: Store) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Self
 import pyarrow as pa
 
 from ingest.evidence.languages import is_known
+from ingest.evidence.setting_lines import SettingLines
 from ingest.schemas import COVERAGE, Source
 
 # From the most to the least talkative; a setting shows its own level and those after it. For the server's log
@@ -25,11 +26,24 @@ _LEVELS = (
     "log",
     "fatal",
 )
+_AUDIT_SETTINGS = frozenset({"pgaudit.role", "pgaudit.log_client", "pgaudit.log_level"})
+# What auto_explain must be set to, so that it logs the whole plan of every statement, within functions too.
+_ALL_PLANS = {
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.sample_rate": "1",
+    "auto_explain.log_level": "log",
+    "auto_explain.log_nested_statements": "on",
+    "auto_explain.log_verbose": "on",
+}
 
 
 @dataclass(frozen=True)
 class LogSettings:
-    """The settings of a server that decide what its log tells, and since when they are known to hold."""
+    """The settings of a server that decide what its log tells, and since when they are known to hold.
+
+    `audits` says that pgaudit writes a line for each use of what is granted to its role, `explains` that
+    auto_explain writes the plan of every statement; both where nothing else keeps their lines out.
+    """
 
     log_min_messages: str
     log_min_error_statement: str
@@ -39,6 +53,8 @@ class LogSettings:
     log_timezone: str
     formats: frozenset[str]
     log_line_prefix: str | None = None
+    audits: bool = False
+    explains: bool = False
     overridden: frozenset[str] = frozenset()
     since: datetime | None = None
 
@@ -59,9 +75,25 @@ class LogSettings:
             log_timezone=settings["log_timezone"],
             formats=frozenset(destinations if is_collected else destinations & {"stderr"}),
             log_line_prefix=settings.get("log_line_prefix"),
+            audits=_audits(settings),
+            explains=_explains(settings),
             overridden=frozenset(overridden),
             since=since,
         )
+
+
+def _audits(settings: Mapping[str, str]) -> bool:
+    # Settings of a library that is not loaded are not there. The level is that of lines which go to clients.
+    is_for_server = settings.get("pgaudit.log_client") == "off" or settings.get("pgaudit.log_level") == "log"
+    return bool(settings.get("pgaudit.role")) and is_for_server
+
+
+def _explains(settings: Mapping[str, str]) -> bool:
+    # Loaded in another way, sessions may be without it.
+    libraries = {part.strip() for part in settings.get("shared_preload_libraries", "").split(",")}
+    return "auto_explain" in libraries and all(
+        settings.get(name) == wanted for name, wanted in _ALL_PLANS.items()
+    )
 
 
 def sources_seen(settings: LogSettings | None, log_format: str = "csvlog") -> tuple[Source, ...]:
@@ -71,20 +103,24 @@ def sources_seen(settings: LogSettings | None, log_format: str = "csvlog") -> tu
     """
     if settings is None or log_format not in settings.formats:
         return ()
-    shows_errors = _shows_errors(settings.log_min_messages) and _shows_errors(
-        settings.log_min_error_statement
-    )
-    shows_all = settings.log_statement == "all" or settings.log_min_duration_statement == 0
-    # The lines about statements are told by the server's words.
-    is_understood = is_known(settings.lc_messages)
-    shows_statements = shows_all and is_understood and settings.log_min_messages not in ("fatal", "panic")
     # What one role hides from the log is not seen, whatever the server's own setting.
     is_open = settings.overridden.isdisjoint
-    shows_errors = shows_errors and is_open({"log_min_messages", "log_min_error_statement"})
-    shows_statements = shows_statements and is_open(
-        {"log_min_messages", "log_statement", "log_min_duration_statement"}
-    )
-    seen = {Source.ERROR: shows_errors, Source.LOG: shows_statements}
+    shows_lines = settings.log_min_messages in _LEVELS[: _LEVELS.index("log") + 1]
+    shows_lines = shows_lines and is_open({"log_min_messages"})
+    # The lines about statements and plans are told by the server's words.
+    tells_statements = shows_lines and is_known(settings.lc_messages)
+    shows_all = settings.log_statement == "all" or settings.log_min_duration_statement == 0
+    seen = {
+        Source.ERROR: _shows_errors(settings.log_min_messages)
+        and _shows_errors(settings.log_min_error_statement)
+        and is_open({"log_min_messages", "log_min_error_statement"}),
+        Source.LOG: tells_statements
+        and shows_all
+        and is_open({"log_statement", "log_min_duration_statement"}),
+        Source.SENSOR: shows_lines,
+        Source.AUDIT: shows_lines and settings.audits and is_open(_AUDIT_SETTINGS),
+        Source.PLAN: tells_statements and settings.explains and is_open(_ALL_PLANS),
+    }
     return tuple(source for source, is_seen in seen.items() if is_seen)
 
 
@@ -95,7 +131,10 @@ def _shows_errors(level: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One stretch of a log file that was read, and what of it; times are those of its records, if any."""
+    """One stretch of a log file that was read, and what of it; times are those of its records, if any.
+
+    `settings` is what its lines tell of the server's settings; None where a lost one would not be noticed.
+    """
 
     origin: str
     path: str
@@ -105,6 +144,7 @@ class Stretch:
     unrecognised: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
+    settings: SettingLines | None = None
 
 
 def coverage_rows(
@@ -142,6 +182,8 @@ def coverage_rows(
         "covered_from": covered_from,
         "covered_to": covered_to,
         "sources": claimed,
+        "reloads": stretch.settings and stretch.settings.reloads,
+        "setting_changes": stretch.settings and stretch.settings.changes,
         "read_at": read_at,
         "day": read_at.date(),
     }

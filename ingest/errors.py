@@ -1,7 +1,7 @@
 """What can go wrong while logs become evidence.
 
 IngestError
-├── LogsUnavailableError    the folder of logs is absent, unreadable, not a folder, or has no csvlog in it
+├── LogsUnavailableError    the folder of logs is absent, unreadable, or has no log in it
 ├── StoreError              the evidence tables cannot be read or written
 ├── AlreadyRunningError     another ingest works on the same evidence tables
 └── WorkerLostError         a process of --workers ended before its work was done
@@ -15,7 +15,7 @@ class IngestError(PgatticError):
 
 
 class LogsUnavailableError(IngestError):
-    """There are no logs to read where the configuration says."""
+    """There are no logs to read where the configuration, or --logs, says."""
 
     exit_code = WRONG_USE
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from ingest.evidence.accesses import EvidenceRows, Reader
 from ingest.evidence.sessions import Sessions
+from ingest.evidence.setting_lines import SettingLines, setting_lines
 from ingest.evidence.statements import Statements
 from ingest.gaps import Gap, Lines, lines_of, reject_gaps
 from ingest.knowledge import Knowledge
@@ -43,6 +44,7 @@ class Extract:
     rejects: tuple[Reject, ...]
     lines: Lines
     gaps: list[Gap]
+    settings: SettingLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,9 @@ class Extractor:
             last_at=last_at,
             rows=rows,
             rejects=reading.rejects,
-            lines=lines_of(records) if file.format.name in _NUMBERED else Lines({}, ()),
+            lines=lines_of(records) if is_numbered(file.format.name) else Lines({}, ()),
             gaps=reject_gaps(reading.rejects, records),
+            settings=setting_lines(records),
         ), known
 
     def _reading(
@@ -144,6 +147,11 @@ class Extractor:
             statements = self._reader.statements if self._reader else Statements()
             self._reader = Reader(History(known.snapshot), statements, self.sessions)
         return self._reader
+
+
+def is_numbered(log_format: str) -> bool:
+    """Whether the records of a log have numbers that tell of lost ones."""
+    return log_format in _NUMBERED
 
 
 def _span(records: pa.Table) -> tuple[datetime | None, datetime | None]:

@@ -1,14 +1,15 @@
 """What an ingest is told to read, against which catalog, and where it writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from catalog.errors import ConnectionFailedError
+from catalog.database import Database
+from catalog.errors import ConnectionFailedError, SettingsError
+from catalog.reading import load_snapshot
 from catalog.settings import Settings
-from catalog.snapshot import load_snapshot
 from catalog.terminal import Invocation
 from ingest.collect import configured_nodes
 from ingest.errors import LogsUnavailableError
@@ -24,12 +25,34 @@ from ingest.store import Store
 _PATIENCE = timedelta(seconds=2)
 _BEST_FORMAT = "csvlog"
 
+# A standby that does not answer keeps the reading of the primary's log waiting: not often, then.
+_RETRY_OTHERS = timedelta(minutes=1)
+
 AnyKnowledge = DatabaseKnowledge | FixedKnowledge | LastingKnowledge
 
 
 @dataclass(frozen=True)
+class NodeLogs:
+    """The logs of one server; `connect` asks that server what they mean, None where no database is asked."""
+
+    name: str
+    directory: Path | str | None
+    pattern: str | None = None
+    line_prefix: str | None = None
+    connect: Callable[[], Database] | None = None
+    is_primary: bool = True
+
+    def open(self) -> Logs:
+        """The logs; raises LogsUnavailableError where none are named."""
+        return Logs(self.directory, self.pattern, self.name, line_prefix=self.line_prefix)
+
+
+@dataclass(frozen=True)
 class Job:
-    """The configuration, and what the command line says in place of it (None: nothing)."""
+    """The configuration, and what the command line says in place of it (None: nothing).
+
+    `follows` where it goes on until it is ended.
+    """
 
     call: Invocation
     settings: Settings
@@ -37,37 +60,78 @@ class Job:
     data: Path | None = None
     catalog: Path | None = None
     workers: int = 1
+    node: str | None = None
+    follows: bool = False
 
     @property
     def data_directory(self) -> Path:
         """Where the evidence tables are."""
         return self.data or self.settings.data.directory
 
-    def open_logs(self) -> Logs:
-        """The logs; raises LogsUnavailableError where none are named."""
-        settings = self.settings.logs
-        where = self.logs if self.logs is not None else settings.directory
-        pattern = None if self.logs is not None else settings.pattern
-        return Logs(where, pattern, settings.node, line_prefix=settings.line_prefix)
+    def nodes(self) -> tuple[NodeLogs, ...]:
+        """The servers whose logs are read, the primary first; raises SettingsError.
+
+        That is every one whose logs are configured; with `node` that one alone, which is also meant by
+        `logs`.
+        """
+        primary = self.settings.logs.node
+        known = {node.name: node for node in self._configured()}
+        if self.node is not None and self.node not in known:
+            raise SettingsError(
+                f"no node is called {self.node!r}",
+                where="--node",
+                todo=f"Configured are {', '.join(known)}; add a [[nodes]] with name and dsn",
+            )
+        if self.logs is not None:
+            return (replace(known[self.node or primary], directory=self.logs, pattern=None),)
+        if self.node is None:
+            return tuple(node for node in known.values() if node.is_primary or node.directory is not None)
+        if known[self.node].directory is None:
+            raise SettingsError(
+                f"no logs of {self.node!r} are configured",
+                where="--node",
+                todo="Set nodes.logs in pgattic.toml, or name them: --logs FOLDER",
+            )
+        return (known[self.node],)
+
+    def _configured(self) -> Iterator[NodeLogs]:
+        logs = self.settings.logs
+        to_primary, *to_replicas = configured_nodes(self.settings, self.call.connect)
+        is_asked = self.catalog is None
+        yield NodeLogs(
+            logs.node,
+            logs.directory,
+            logs.pattern,
+            logs.line_prefix,
+            to_primary.connect if is_asked and self.settings.database.dsn else None,
+        )
+        for node, to_replica in zip(self.settings.nodes, to_replicas, strict=True):
+            connect = to_replica.connect if is_asked else None
+            yield NodeLogs(node.name, node.logs, connect=connect, is_primary=False)
 
     def log_format(self) -> str:
-        """The format of the newest log that is read here; where none can be read, the best one."""
+        """The format of the primary's newest log; where none can be read, the best one."""
+        primary = next(self._configured())
+        if self.logs is not None and self.node in (None, primary.name):
+            primary = replace(primary, directory=self.logs, pattern=None)
         try:
-            logs = self.open_logs()
-            files = [] if logs.is_stream else logs.files()
+            return primary.open().newest_format() or _BEST_FORMAT
         except LogsUnavailableError:
             return _BEST_FORMAT
-        return files[-1].format.name if files else _BEST_FORMAT
 
-    def open_knowledge(self, tell: Callable[[str], None] | None) -> AnyKnowledge:
-        """What the names in the logs mean: by the database, a snapshot file, or the names alone.
+    def open_knowledge(self, node: NodeLogs, tell: Callable[[str], None] | None) -> AnyKnowledge:
+        """What the names in a server's logs mean: by its database, a snapshot file, or the names alone.
 
         With `tell`, a database that is lost later on is told of and waited for. Raises SnapshotError.
         """
         logs = self.settings.logs
-        if self.catalog is None and self.settings.database.dsn:
-            knowledge = DatabaseKnowledge(self.call.connect, now)
-            return LastingKnowledge(knowledge, tell, now) if tell else knowledge
+        if node.connect is not None:
+            knowledge = DatabaseKnowledge(node.connect, now)
+            if tell is None:
+                return knowledge
+            if node.is_primary:
+                return LastingKnowledge(knowledge, tell, now)
+            return LastingKnowledge(knowledge, lambda line: tell(f"{node.name}: {line}"), now, _RETRY_OTHERS)
         snapshot = load_snapshot(self.catalog) if self.catalog else NamesAlone()
         vouched = tuple(Source(name) for name in logs.shows)
         return FixedKnowledge(Knowledge(snapshot, vouched=vouched, log_timezone=logs.timezone))
@@ -80,21 +144,28 @@ class Job:
         nodes = configured_nodes(self.settings, self.call.connect)
         return Sampler(nodes, self.data_directory, every, now, tell, self.log_format)
 
-    def pipeline(self, knowledge: AnyKnowledge, alerting: Alerting, *, is_following: bool) -> Pipeline:
-        """The ingest of it all; raises LogsUnavailableError, and DatabaseError where there never was one."""
-        logs = self.open_logs()
+    def pipeline(
+        self, node: NodeLogs, knowledge: AnyKnowledge, alerting: Alerting, store: Store, *, is_following: bool
+    ) -> Pipeline:
+        """The ingest of a server's logs; raises LogsUnavailableError, and DatabaseError where there was none.
+
+        Those of several servers share their store: each must know what the others have committed.
+        """
+        logs = node.open()
         logs.check()
         try:
             known = knowledge()
         except ConnectionFailedError as error:
+            if not node.is_primary:
+                error.todo = "Check nodes.dsn in pgattic.toml, ~/.pgpass and that the server runs"
             error.todo = f"{error.todo}; or read the logs against a snapshot file: --catalog FILE"
             raise
         if known.settings is not None and known.settings.log_line_prefix is not None:
             logs.line_prefix = known.settings.log_line_prefix
         return Pipeline(
             logs=logs,
-            store=Store(self.data_directory),
-            node=self.settings.logs.node,
+            store=store,
+            node=node.name,
             knowledge=knowledge,
             alerting=alerting,
             clock=now,

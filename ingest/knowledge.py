@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from catalog.attic import read_attic
 from catalog.database import Database, load_sql
 from catalog.errors import DatabaseError, StatementFailedError
-from catalog.snapshot import Snapshot, read_attic, read_snapshot
+from catalog.reading import read_snapshot
+from catalog.snapshot import Snapshot
 from ingest.coverage import LogSettings, sources_seen
 from ingest.schemas import Source
 
@@ -63,22 +65,27 @@ class LastingKnowledge:
     """Knowledge that goes on with what it last knew while the database cannot be reached.
 
     The last settings are then not known to hold, so nothing is claimed for that time. `tell` is given a line
-    when the database is lost and when it is back.
+    when the database is lost and when it is back. It is tried again after `retry_after`.
     """
 
     def __init__(
-        self, source: "DatabaseKnowledge", tell: Callable[[str], None], clock: Callable[[], datetime]
+        self,
+        source: "DatabaseKnowledge",
+        tell: Callable[[str], None],
+        clock: Callable[[], datetime],
+        retry_after: timedelta = _RETRY_AGE,
     ) -> None:
         self._source = source
         self._tell = tell
         self._clock = clock
+        self._retry_after = retry_after
         self._last: Knowledge | None = None
         self._lost_at: datetime | None = None
 
     def __call__(self) -> Knowledge:
         """What is known now, or was last known; raises DatabaseError only where nothing was ever known."""
         now = self._clock()
-        if self._last is not None and self._lost_at and now - self._lost_at < _RETRY_AGE:
+        if self._last is not None and self._lost_at and now - self._lost_at < self._retry_after:
             return self._last
         try:
             known = self._source()

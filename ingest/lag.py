@@ -10,6 +10,7 @@ from pathlib import Path
 from catalog.files import write_atomically
 from ingest.lock import working_process
 from ingest.logs.tail import Logs
+from ingest.node_files import node_file
 from ingest.positions import Position, read_positions
 from ingest.store import Store
 
@@ -46,7 +47,7 @@ def measure(logs: Logs, store: Store, node: str, now: datetime) -> Lag:
     if behind or unread:
         seconds = max(0.0, (now - covered_to).total_seconds()) if covered_to else None
     return Lag(
-        node, covered_to, _last_look(store.data_directory), behind, unread, seconds,
+        node, covered_to, _last_look(store.data_directory, node), behind, unread, seconds,
         working_process(store.data_directory),
     )  # fmt: skip
 
@@ -56,15 +57,15 @@ def _position(positions: dict[str, Position], origin: str) -> Position:
 
 
 def beat(data_directory: Path, node: str, now: datetime) -> None:
-    """Say that the logs were looked at now."""
-    content = {"process": os.getpid(), "node": node, "looked_at": now.isoformat()}
+    """Say that the logs of a server were looked at now."""
+    content = {"process": os.getpid(), "looked_at": now.isoformat()}
     # Where it cannot be written, what is there gets old, and that is what it is for.
     with suppress(OSError):
-        write_atomically(data_directory / HEARTBEAT_NAME, json.dumps(content).encode())
+        write_atomically(node_file(data_directory, HEARTBEAT_NAME, node), json.dumps(content).encode())
 
 
-def _last_look(data_directory: Path) -> datetime | None:
+def _last_look(data_directory: Path, node: str) -> datetime | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
-        content = json.loads((data_directory / HEARTBEAT_NAME).read_bytes())
+        content = json.loads(node_file(data_directory, HEARTBEAT_NAME, node).read_bytes())
         return datetime.fromisoformat(content["looked_at"])
     return None

@@ -35,6 +35,7 @@ class Pending:
     _access: list[pa.Table] = field(default_factory=list)
     _usage: list[pa.Table] = field(default_factory=list)
     _statement: list[pa.Table] = field(default_factory=list)
+    _rows_bytes: int = 0
     _rejects: list[Reject] = field(default_factory=list)
     _gaps: list[Gap] = field(default_factory=list)
 
@@ -54,17 +55,19 @@ class Pending:
             unrecognised=before.unrecognised + extract.rows.unrecognised,
             first_at=min(filter(None, (before.first_at, extract.first_at)), default=None),
             last_at=max(filter(None, (before.last_at, extract.last_at)), default=None),
+            settings=before.settings and before.settings + extract.settings,
         )
-        self._access.append(extract.rows.access)
-        self._usage.append(extract.rows.usage_hourly)
-        self._statement.append(extract.rows.statement)
+        rows = extract.rows
+        self._access.append(rows.access)
+        self._usage.append(rows.usage_hourly)
+        self._statement.append(rows.statement)
+        self._rows_bytes += rows.access.nbytes + rows.usage_hourly.nbytes + rows.statement.nbytes
         self._rejects += extract.rejects
 
     def is_large(self, commit_bytes: int) -> bool:
         """Whether it should be committed whatever comes next: so much log was read, or it has many rows."""
-        size = sum(table.nbytes for table in (*self._access, *self._usage, *self._statement))
         read = self.stretch.end_offset - self.stretch.start_offset
-        return size >= _MAX_ROWS_BYTES or read >= commit_bytes
+        return self._rows_bytes >= _MAX_ROWS_BYTES or read >= commit_bytes
 
     @property
     def is_urgent(self) -> bool:

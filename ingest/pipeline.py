@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from ingest.coverage import Stretch, coverage_rows
-from ingest.extract import Extract, Extractor, Limits
+from ingest.evidence.setting_lines import SettingLines
+from ingest.extract import Extract, Extractor, Limits, is_numbered
 from ingest.knowledge import Knowledge
 from ingest.logs.tail import LogFile, Logs
 from ingest.pending import Pending
@@ -68,7 +69,7 @@ class Pipeline:
     _checked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._state_file = StateFile(self.store.data_directory)
+        self._state_file = StateFile(self.store.data_directory, self.node)
 
     def run(self) -> Iterator[BatchResult]:
         """Read all that is complete now, and give each commit when it is made; end with a heartbeat.
@@ -112,7 +113,7 @@ class Pipeline:
             extractor = Extractor(self.node, self.limits, self._state.sessions)
             known = self.store.rows("statement", ["statement_id"])["statement_id"]
             extractor.known.update(map(str, known.to_pylist()))
-            finished = FinishedFiles(self.store.data_directory)
+            finished = FinishedFiles(self.store.data_directory, self.node)
             self._turns = Turns(self.logs, extractor, self.knowledge, positions, finished)
         return self._turns
 
@@ -184,7 +185,7 @@ class Pipeline:
         position = self._resumed().positions[file.origin]
         if self._pending is None:
             self._pending = Pending(
-                Stretch(file.origin, str(file.path), extract.start, extract.start),
+                _nothing_yet(file, extract.start),
                 log_format=file.format.name,
                 modified_at=datetime.fromtimestamp(file.modified_at, UTC),
                 since=self.clock(),
@@ -262,8 +263,13 @@ class Pipeline:
             return
         if last is not None and looked_at - last < HEARTBEAT:
             return
-        stretch = Stretch(file.origin, str(file.path), position.offset, position.offset)
+        stretch = _nothing_yet(file, position.offset)
         rows = self._coverage(stretch, file.format.name, self.knowledge(), position, looked_at)
         self.store.append("coverage", rows, transaction=(file.origin, position.offset))
         position.covered_to = rows["covered_to"][-1].as_py()
         self._heartbeat_at = looked_at
+
+
+def _nothing_yet(file: LogFile, offset: int) -> Stretch:
+    settings = SettingLines() if is_numbered(file.format.name) else None
+    return Stretch(file.origin, str(file.path), offset, offset, settings=settings)

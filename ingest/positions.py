@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from catalog.files import write_atomically
 from ingest.logs.tail import LogFile
+from ingest.node_files import node_file
 from ingest.store import Store
 
 _FINISHED_NAME = "ingest.finished"
@@ -41,8 +42,8 @@ class FinishedFiles:
     time and nothing else.
     """
 
-    def __init__(self, data_directory: Path) -> None:
-        self._path = data_directory / _FINISHED_NAME
+    def __init__(self, data_directory: Path, node: str) -> None:
+        self._path = node_file(data_directory, _FINISHED_NAME, node)
         self._stamps: dict[str, list[int]] = {}
         with suppress(OSError, ValueError):
             self._stamps = json.loads(self._path.read_bytes())

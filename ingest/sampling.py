@@ -13,6 +13,7 @@ from time import monotonic
 import pyarrow.compute as pc
 
 from catalog.errors import PgatticError
+from ingest.calls import CallReader
 from ingest.collect import Node, collect
 from ingest.store import Store
 
@@ -44,6 +45,7 @@ class Sampler:
         self._tell = tell
         self._log_format = log_format
         self._said = ""
+        self._reader = CallReader()
         self._stop = Event()
         self._thread = Thread(target=self._work, name="counters", daemon=True)
 
@@ -77,7 +79,9 @@ class Sampler:
     def _sample(self) -> None:
         try:
             store = Store(self._data_directory)
-            found = collect(self._nodes, store, self._clock, log_format=self._log_format())
+            found = collect(
+                self._nodes, store, self._clock, log_format=self._log_format(), reader=self._reader
+            )
             said = "; ".join(f"{node.node}: {node.failure}" for node in found.failed)
         except PgatticError as error:
             said = str(error)

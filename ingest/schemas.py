@@ -20,6 +20,7 @@ class Source(StrEnum):
     AUDIT = "audit"
     PLAN = "plan"
     COUNTER = "counter"
+    STATEMENTS = "statements"
 
 
 class Operation(StrEnum):
@@ -106,7 +107,9 @@ REJECT = _schema(
 
 # One batch of log that was read: from when to when, and what a use would have shown up as (Source values).
 # Its newest row of a file is also the position to go on from. `unrecognised` counts records of sessions that
-# are no message we know: a use may hide in them.
+# are no message we know: a use may hide in them. `reloads` and `setting_changes` are when lines tell that the
+# server read its configuration anew, and that this changed a setting which decides on failed statements; null
+# where lines have no numbers, so that missing ones prove nothing, and where an earlier pgattic has read them.
 COVERAGE = _schema(
     ("node", pa.string()),
     ("origin", pa.string()),
@@ -118,6 +121,8 @@ COVERAGE = _schema(
     ("covered_from", TIME),
     ("covered_to", TIME),
     ("sources", pa.list_(pa.string())),
+    ("reloads", pa.list_(TIME)),
+    ("setting_changes", pa.list_(TIME)),
     ("read_at", TIME),
 )
 
@@ -137,7 +142,10 @@ GAP = _schema(
 # One look at a node: who it is, since when its counters count, what its settings make its log show.
 # `kept_since` is when the server began to count after its making or its last crash, and differs between any
 # two servers; `settings_since` is when it last read its configuration; `sources` is what its log shows by
-# those settings. A node that did not answer has the reason in `failure` and nothing else.
+# those settings, and `statements` where pg_stat_statements counts every statement and tells each text. What
+# is known of that stands in the last columns: when its entries were read, since when they count, how often
+# some were thrown away to make room, and how many entries and calls there are of this database. A node that
+# did not answer has the reason in `failure` and nothing else.
 SAMPLE = _schema(
     ("sampled_at", TIME),
     ("node", pa.string()),
@@ -154,11 +162,19 @@ SAMPLE = _schema(
     ("sources", pa.list_(pa.string())),
     ("standbys", pa.int32()),
     ("oldest_session_at", TIME),
+    ("statements_read_at", TIME),
+    ("statements_reset_at", TIME),
+    ("statements_evicted", pa.int64()),
+    ("statements_entries", pa.int64()),
+    ("statements_calls", pa.int64()),
 )
 
-# What one node has counted of one table, materialized view or index, since the later of `kept_since` and
-# `reset_at`. `reads` are scans, `writes` rows; `last_read_at` is null before PostgreSQL 16, and so is `bytes`
-# where somebody held a lock on it. `element` has its former name where it is in the attic.
+# What one node has counted of one table, materialized view, index or sequence, since the later of
+# `kept_since` and `reset_at`. `reads` are scans (of a sequence, fetches of its one block), `writes` rows;
+# `last_read_at` is null before PostgreSQL 16, and so is `bytes` where somebody held a lock on it. Tables and
+# materialized views alone have `blocks` fetched of them and their indexes, `maintenance` by vacuum and
+# analyze, and a `filenode`, which a standby does not tell. `element` has its former name where it is in the
+# attic.
 COUNTER = _schema(
     ("sampled_at", TIME),
     ("node", pa.string()),
@@ -167,6 +183,9 @@ COUNTER = _schema(
     ("reads", pa.int64()),
     ("writes", pa.int64()),
     ("last_read_at", TIME),
+    ("blocks", pa.int64()),
+    ("maintenance", pa.int64()),
+    ("filenode", pa.int64()),
     ("heap_read", pa.int64()),
     ("heap_hit", pa.int64()),
     ("dead_rows", pa.int64()),
@@ -176,14 +195,22 @@ COUNTER = _schema(
     ("reset_at", TIME),
 )
 
-# How often pg_stat_statements has seen a statement that names an element in the attic; its normalised text is
-# in `statement`.
+# How often pg_stat_statements has counted a statement that uses an element in the attic; its normalised text
+# is in `statement`. `after_rename` where the text says the deprecated name, so that all of its calls are
+# later than the rename. Where `operation` is null these are calls of statements that may have used the
+# element, or anything (`element` is null too). With a `statement_id`, which is then the number of an entry,
+# it may only if it was there at an earlier look: its text says names that nothing has any more.
 STATEMENT_COUNTER = _schema(
     ("sampled_at", TIME),
     ("node", pa.string()),
     ("element", pa.string()),
     ("statement_id", pa.string()),
     ("role", pa.string()),
+    ("operation", pa.string()),
+    ("via", pa.string()),
+    ("implicit", pa.bool_()),
+    ("ambiguous", pa.bool_()),
+    ("after_rename", pa.bool_()),
     ("calls", pa.int64()),
     ("rows", pa.int64()),
     ("total_ms", pa.float64()),

@@ -2,7 +2,8 @@
 
 It is written before a commit begins, and the one before it is kept until then: whichever position a crash
 leaves, the state of that position is there, and the file tells which commit may be half done. A state that
-fits no position is not used: sessions are then unknown, which is safe.
+fits no position is not used: sessions are then unknown, which is safe. Each server has a file of its own: the
+same session can be in the logs of two, where a standby was made with the log of its primary.
 """
 
 import base64
@@ -16,6 +17,7 @@ from catalog.files import write_atomically
 from ingest.errors import StoreError
 from ingest.evidence.sessions import Sessions
 from ingest.gaps import LineNumbers
+from ingest.node_files import node_file
 from ingest.positions import Position
 
 STATE_NAME = "ingest.state"
@@ -33,10 +35,10 @@ class SessionState:
 
 
 class StateFile:
-    """The state of the last position, and of the one that is about to be."""
+    """The state of the last position in a server's log, and of the one that is about to be."""
 
-    def __init__(self, data_directory: Path) -> None:
-        self._path = data_directory / STATE_NAME
+    def __init__(self, data_directory: Path, node: str) -> None:
+        self._path = node_file(data_directory, STATE_NAME, node)
         self._last: dict[str, object] | None = None
         self._slow_until = 0.0
 

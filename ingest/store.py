@@ -55,7 +55,7 @@ class Store:
         self.data_directory = data_directory
         self._open: dict[str, DeltaTable] = {}
         self._checkpoints: dict[str, int] = {}
-        self._files: dict[str, int] = {}
+        self._scattered: dict[str, int] = {}
 
     def is_empty(self) -> bool:
         """Whether no table was ever written."""
@@ -82,8 +82,8 @@ class Store:
                 post_commithook_properties=_NO_HOOKS,
             )
             self._checkpoint_if_due(name, table)
-            if name in self._files:
-                self._files[name] += 1
+            if name in self._scattered:
+                self._scattered[name] += 1
 
     def replace(self, name: str, rows: pa.Table, *, day: date | None = None) -> None:
         """Put rows in place of all that the table holds (of one day); positions stay. Raises StoreError."""
@@ -164,10 +164,10 @@ class Store:
         return found
 
     def is_scattered(self, name: str) -> bool:
-        """Whether a table has so many files that it is time to join them."""
-        if name not in self._files:
-            self._files[name] = len(self.files(name))
-        return self._files[name] >= _FILES_BEFORE_COMPACTION
+        """Whether a table has so many files that it is time to join them: one a day will always be left."""
+        if name not in self._scattered:
+            self._scattered[name] = sum(part.files - 1 for part in self.partitions(name))
+        return self._scattered[name] >= _FILES_BEFORE_COMPACTION
 
     def compact(self, name: str, *, is_thorough: bool = False) -> None:
         """Join the small files of each day and remove what no version needs; positions and rows stay."""
@@ -185,7 +185,7 @@ class Store:
             table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False, post_commithook_properties=_NO_HOOKS)
             self._checkpoint(name, table)
             self._open[name].cleanup_metadata()
-            self._files[name] = len(self._open[name].file_uris())
+            self._scattered[name] = 0
 
     def _checkpoint_if_due(self, name: str, table: DeltaTable | None) -> None:
         if table is None:

@@ -17,7 +17,7 @@ from ingest.store import Partition, Store
 
 # What says what happened when; a statement has no time, and coverage speaks of other days than its own.
 _DATED = ("access", "usage_hourly", "alert", "reject", "gap")
-_SAYING = ("access", "usage_hourly", "alert")
+_SAYING = ("access", "usage_hourly", "alert", "statement_counter")
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,16 @@ class Upkeep:
         return sum(table.rows_removed for table in self.tables)
 
 
-def keep_up(store: Store) -> None:
-    """Join the files of the tables that have many; short, so that it can be done between two batches."""
-    for name in TABLES:
-        if store.is_scattered(name):
-            store.compact(name)
+def keep_up(store: Store) -> bool:
+    """Join the files of one table that has many, and say whether there was one.
+
+    Short, so that it can be done between two batches. Tables that are written together have many at the same
+    time: to join them all would keep an alert waiting.
+    """
+    name = next(filter(store.is_scattered, TABLES), None)
+    if name is not None:
+        store.compact(name)
+    return name is not None
 
 
 def tidy(store: Store, keep_days: int | None, now: datetime) -> Upkeep:
@@ -115,7 +120,8 @@ def _join_coverage(store: Store) -> None:
     joined: dict[tuple[Any, ...], dict[str, Any]] = {}
     done: list[dict[str, Any]] = []
     for row in sorted(rows, key=_in_time):
-        key = (row["node"], row["origin"], tuple(row["sources"] or ()), row["covered_from"] is None)
+        is_told = row["reloads"] is not None
+        key = (row["node"], row["origin"], tuple(row["sources"] or ()), row["covered_from"] is None, is_told)
         last = joined.get(key)
         if last is None or not _touches(last, row):
             if last is not None:
@@ -127,6 +133,8 @@ def _join_coverage(store: Store) -> None:
             last[name] = max(filter(None, (last[name], row[name])), default=last[name])
         for name in ("records", "unrecognised"):
             last[name] = (last[name] or 0) + (row[name] or 0)
+        for name in ("reloads", "setting_changes") if is_told else ():
+            last[name] = sorted({*last[name], *row[name]})
         last["path"] = row["path"]
     done += joined.values()
     if len(done) < len(rows):

@@ -1,7 +1,7 @@
 """The home of watchdog: waits until the log folder may have changed, or somebody wants us to end."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,27 +28,26 @@ class _Hint(FileSystemEventHandler):
 class Watcher:
     """Events are hints to look sooner; a look every `poll_seconds` finds what they miss.
 
-    `directory` None means that there is no folder to watch. A folder that goes away and comes back is polled.
+    `directory` None means that there is no folder to watch; `others` are watched besides. A folder that goes
+    away and comes back is polled.
     """
 
-    def __init__(self, directory: Path | None, poll_seconds: float) -> None:
+    def __init__(self, directory: Path | None, poll_seconds: float, others: Iterable[Path] = ()) -> None:
         self.is_ended = False
         self.is_reload_wanted = False
-        self._directory = directory
+        self._directories = tuple(dict.fromkeys(([directory] if directory else []) + list(others)))
         self._poll_seconds = poll_seconds
         # Not an Event: a signal handler that sets one may wait for ever for the code it interrupted.
         self._hints: SimpleQueue[None] = SimpleQueue()
         self._observer = Observer()
 
     def __enter__(self) -> Self:
-        if self._directory is None:
-            return self
-        try:
-            self._observer.schedule(_Hint(self._hints), str(self._directory), recursive=False)
+        if self._directories:
             self._observer.start()
-        except OSError:
+        for directory in self._directories:
             # No inotify here (its limit is reached, a network file system): polling alone finds everything.
-            self._observer = Observer()
+            with suppress(OSError):
+                self._observer.schedule(_Hint(self._hints), str(directory), recursive=False)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ time, or an error, which uses the same elements whoever ran it. Only cases are l
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +29,7 @@ from ingest.evidence.columns import (
 from ingest.evidence.conversations import Heard, Lookup, Speech, hear
 from ingest.evidence.counting import EvidenceRows as EvidenceRows  # noqa: PLC0414 what a reader gives
 from ingest.evidence.counting import Told, evidence_rows
+from ingest.evidence.labels import Labels, uses_of_label
 from ingest.evidence.languages import MessageKind, line_kind, prepared_statement
 from ingest.evidence.messages import decoder, message_of
 from ingest.evidence.plans import planned_sql, uses_of_plan
@@ -44,6 +45,8 @@ from ingest.schemas import Outcome, Source
 
 _ERROR = CODES[MessageKind.ERROR]
 _DURATION = CODES[MessageKind.DURATION]
+_HAVE_CONSTANTS = [CODES[kind] for kind in MessageKind if kind not in (MessageKind.SENSOR, MessageKind.OTHER)]
+_SOURCES = {CODES[MessageKind.AUDIT]: Source.AUDIT, CODES[MessageKind.PLAN]: Source.PLAN}
 _TOLD_ALONE = [CODES[kind] for kind in (MessageKind.AUDIT, MessageKind.PLAN, MessageKind.SENSOR)]
 # Lines after a statement has run, or has been parsed: what it names is there.
 _SUCCEEDED = [_DURATION, CODES[MessageKind.PREPARE]]
@@ -56,6 +59,14 @@ class Observed:
     use: Use
     outcome: Outcome
     source: Source
+    statement: Statement | None
+
+
+class Labelled(NamedTuple):
+    """Values whose label a line has in a constant."""
+
+    uses: tuple[Use, ...]
+    moment: datetime
     statement: Statement | None
 
 
@@ -72,6 +83,7 @@ class Reader:
         self._decode = decoder(history.snapshot.encoding)
         self._recogniser = Recogniser(self.statements, self._decode)
         self._cases = Cases(history, self.statements)
+        self._labels = Labels(history.snapshot)
         self._defaults: dict[str, Path | None] = {}
 
     def rows(
@@ -186,7 +198,32 @@ class Reader:
         places[rows[counted]] = of_key[inverse]
         for row, case in self._told_alone(batch, epochs):
             places[row] = place(case)
+        by_place = dict(cases.values())
+        for row, uses in self._labelled(batch):
+            setting = Setting(uses.moment, int(epochs[row]), None)
+            known = by_place.get(int(places[row]))
+            if known is None:
+                source = _SOURCES.get(int(batch.kind[row]), Source.LOG)
+                known = self._cases.told((), source, uses.statement, setting)
+            case = self._cases.adding(known, uses.uses, setting)
+            places[row] = place(case)
+            by_place[int(places[row])] = case
         return places, [case for _, case in cases.values()]
+
+    def _labelled(self, batch: Batch) -> Iterator[tuple[int, Labelled]]:
+        """Lines of statements that have a deprecated label of an enum value in a constant, one by one.
+
+        One that tells of a statement again can be the only one that has its parameters.
+        """
+        for label, has in self._labels.found(batch.records).items():
+            rows = np.flatnonzero(has & np.isin(batch.kind, _HAVE_CONSTANTS))
+            moments: list[Any] = column(batch.records, "occurred_at").take(rows).to_pylist()
+            for row, moment in zip(rows.tolist(), moments, strict=True):
+                uses = tuple(uses_of_label(label, self.history.world(moment)))
+                number = int(batch.statement[row])
+                statement = batch.statements[number] if number != UNKNOWN else None
+                if uses:
+                    yield row, Labelled(uses, moment, statement)
 
     def _told_alone(self, batch: Batch, epochs: Numbers) -> Iterator[tuple[int, Case]]:
         """Lines of audits, plans and sensors, one by one."""

@@ -127,6 +127,20 @@ class Cases:
         known = self._known.get(key)
         return known or self._keep(key, self._case(found, setting, Outcome.OK, source, statement))
 
+    def adding(self, case: Case, uses: Iterable[Use], setting: Setting) -> Case:
+        """The same case with more uses, of what it does not use yet."""
+        used = {use.element for use in case.uses}
+        more = tuple(use for use in uses if use.element not in used)
+        if not more:
+            return case
+        key = (case.uses, more, case.outcome, case.source, case.statement, case.sqlstate, setting.epoch)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        found = (*case.uses, *more)
+        added = self._case(found, setting, case.outcome, case.source, case.statement, case.sqlstate)
+        return self._keep(key, added)
+
     def _failed(
         self,
         message: Message,

@@ -92,6 +92,11 @@ def prepared_statement(detail: str) -> str | None:
     return detail[found.end() :] if found else None
 
 
+def is_reload(text: str) -> bool:
+    """Whether a line, read as UTF-8, tells that the server reads its configuration anew."""
+    return text in _RELOADS
+
+
 def is_known(lc_messages: str) -> bool:
     """Whether a server with this setting writes what `line_kind` knows; it speaks English where it must."""
     locale = lc_messages.partition(".")[0].partition("@")[0]
@@ -191,6 +196,7 @@ _KINDS = {
 }
 _LANGUAGES = tuple(_languages())
 _STATEMENT_LINES = tuple(dict.fromkeys(_statement_line(each.formats) for each in _LANGUAGES))
+_RELOADS = frozenset(each.formats["reload"] for each in _LANGUAGES)
 _PREPARED = re.compile(
     "|".join(dict.fromkeys(_pattern(each.formats["prepare"], ("",)) for each in _LANGUAGES))
 )

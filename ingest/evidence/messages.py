@@ -46,12 +46,22 @@ class Message:
     log_offset: int
 
 
+def _codec(encoding: str) -> str:
+    try:
+        return codecs.lookup(_CODECS.get(encoding) or encoding.lower().replace("win", "cp")).name
+    except LookupError:
+        return "utf-8"
+
+
+def encoder(encoding: str) -> Callable[[str], bytes]:
+    """Writes text in a database's encoding, named as PostgreSQL does; what it lacks is replaced."""
+    codec = _codec(encoding)
+    return lambda text: text.encode(codec, errors="replace")
+
+
 def decoder(encoding: str) -> Decode:
     """Reads bytes in a database's encoding, named as PostgreSQL does; what is wrong in them is replaced."""
-    try:
-        codec = codecs.lookup(_CODECS.get(encoding) or encoding.lower().replace("win", "cp")).name
-    except LookupError:
-        codec = "utf-8"
+    codec = _codec(encoding)
 
     def decode(value: object) -> str:
         return value.decode(codec, errors="replace") if isinstance(value, bytes) else ""

@@ -32,6 +32,9 @@ _ALL = rf"({_KEPT})|{_CONSTANTS}|{_COMMENT}"
 _MARKED = r"\1\2\3\4" + MARK.decode()
 _KEPT_AND_MARKED = rf"({_KEPT}|--|/\*\*/){MARK.decode()}"
 _HAS_MARKED_NAME = rf'^[^"]*(?:"[^"]*"[^"]*)*"[^"]*{MARK.decode()}'
+# Looked for in shapes, of which there are few. The signs of a first comment always stay in one: what could
+# pair quotes wrongly before it leaves a backslash, a dollar or a marked name, and none of those is telling.
+_NEEDS_ALL = rf"{_HAS_MARKED_NAME}|--|/\*"
 # The number of a parameter is no constant; so written it is none for the patterns either.
 _DOLLAR, _DOLLAR_IN_SHAPE = "$", "$_"
 
@@ -56,9 +59,7 @@ def shapes(texts: "pa.Array[Any]") -> "pa.DictionaryArray[Any, Any]":
     data = _bytes_of(texts)
     plain = pc.replace_substring(texts, _DOLLAR, _DOLLAR_IN_SHAPE) if _DOLLAR.encode() in data else texts
     found: Any = pc.replace_substring_regex(plain, _CONSTANTS, MARK.decode()).dictionary_encode()
-    is_other = pc.match_substring_regex(found.dictionary, _HAS_MARKED_NAME).take(found.indices)
-    if b"--" in data or b"/*" in data:
-        is_other = pc.or_(is_other, pc.match_substring_regex(texts, r"--|/\*"))
+    is_other = pc.match_substring_regex(found.dictionary, _NEEDS_ALL).take(found.indices)
     if pc.any(is_other).as_py():
         others = pc.replace_substring_regex(plain.filter(is_other), _ALL, _MARKED)
         others = pc.replace_substring_regex(others, _KEPT_AND_MARKED, r"\1")

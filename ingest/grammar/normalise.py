@@ -64,6 +64,17 @@ def without_values(sql: str) -> str | None:
     return " ".join(words)
 
 
+def with_values(sql: str, value: str) -> str | None:
+    """The statement with each parameter replaced by a constant; None as above.
+
+    `interval $1`, which pg_stat_statements writes for `interval '1 day'`, has no grammar.
+    """
+    tokens = _tokens(sql)
+    if tokens is None:
+        return None
+    return " ".join(value if token.name == _PARAMETER else _text(sql, token) for token in tokens)
+
+
 def unreadable(sql: str) -> str:
     """What stands for a text that is not SQL: anything in it may be a constant."""
     return f"<unreadable statement, {len(sql)} characters>"

@@ -1,6 +1,6 @@
 """Parses statements with PostgreSQL's own grammar."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -17,11 +17,17 @@ def references(sql: str) -> References:
     """What a statement, or several in one string, refers to; the words of what cannot be parsed."""
     walk = StatementWalk(references)
     try:
-        for statement in parse_sql(sql):
+        for statement in parsed(sql):
             walk.statement(statement.stmt)
     except (ParseError, RecursionError, ValueError):
         return unparsed(sql)
     return walk.references()
+
+
+@lru_cache(maxsize=8)
+def parsed(sql: str) -> Sequence[Any]:
+    """The statements of a text; raises what pglast does. Several ask for the same one after the other."""
+    return tuple(parse_sql(sql))
 
 
 @lru_cache(maxsize=10_000)

@@ -82,12 +82,6 @@ class Csvlog:
 CSVLOG = Csvlog()
 
 
-def split_complete(buffer: bytes) -> int:
-    """The length of the complete records at the beginning of the buffer."""
-    ends = shape(buffer).ends
-    return int(ends[-1]) if len(ends) else 0
-
-
 def read_records(
     buffer: bytes, *, offset: int = 0, is_final: bool = False, log_timezone: str | None = None
 ) -> Reading:

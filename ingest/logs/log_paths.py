@@ -15,7 +15,7 @@ _COMPRESSED_SUFFIX = re.compile(r"\.(gz|zst)$")
 _FORMAT_SUFFIX = re.compile(r"\.(csv|json|log)(?=$|[.-])")
 _MAGIC = re.compile(r"[*?\[]")
 ADVICE = (
-    "Set logs.directory to the server's log folder; if there is no csvlog yet, run "
+    "Name the server's log folder, as logs.directory or with --logs; if there is no log in it yet, run "
     "ALTER SYSTEM SET log_destination = 'csvlog' and SELECT pg_reload_conf() "
     "(logging_collector = on needs a restart)"
 )

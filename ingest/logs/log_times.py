@@ -59,12 +59,10 @@ def _alike(column: "pa.Array[Any]", log_timezone: str | None) -> "pa.Array[Any] 
         return None
     # Each minute with the seconds of its first record, so that nothing is taken for a time that is none.
     minutes = _each(column.take(pa.array(firsts, pa.int64())), log_timezone)
-    values = np.zeros(len(column), np.int64)
-    for place, factor in _SECONDS.items():
-        values += (data[:, place].astype(np.int64) - ord("0")) * factor
-    digits = data[:, list(_SECONDS)]
-    is_clock = np.all((digits >= ord("0")) & (digits <= ord("9")))
-    is_clock = is_clock and np.all(data[:, 17] <= ord("5"))
+    # What is no digit is above nine: bytes have no sign.
+    digits = data[:, list(_SECONDS)] - np.uint8(ord("0"))
+    is_clock = digits.max() <= 9 and digits[:, 0].max() <= 5
+    values = digits @ np.array(list(_SECONDS.values()))
     marks = np.all((data[:, _MINUTE] == ord(":")) & (data[:, 19] == ord(".")))
     if minutes.null_count or not (is_clock and marks):
         return None

@@ -126,6 +126,14 @@ class Logs:
         self._refuse(found.values())
         return sorted(_richest(found.values()), key=lambda file: (file.began, str(file.path)))
 
+    def newest_format(self) -> str | None:
+        """The format of the newest file; None where none can be read."""
+        try:
+            files = [] if self._is_stream() else self.files()
+        except LogsUnavailableError:
+            return None
+        return files[-1].format.name if files else None
+
     def _is_stream(self) -> bool:
         return str(self._where) == STANDARD_INPUT or self._where.is_fifo()
 

@@ -8,7 +8,7 @@ in words what counts as which use.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from catalog.snapshot import Column, Function, Relation, StoredUse, Trigger
+from catalog.objects import Column, Function, Relation, StoredUse, Trigger
 from ingest.grammar.parse import body_references
 from ingest.grammar.paths import as_path
 from ingest.grammar.plpgsql import is_stored_parsed

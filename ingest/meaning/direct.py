@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol, TypeVar
 
-from catalog.elements import Element
-from catalog.snapshot import Call, Function
+from catalog.elements import Element, Kind
+from catalog.objects import Call, Function
 from ingest.grammar.paths import Path
 from ingest.grammar.references import ColumnUse, Event, KeyUse, Name, NamedUse, References, RelationUse
 from ingest.meaning.tables import Table
@@ -76,6 +76,8 @@ class _InSchema(Protocol):
 
 _Thing = TypeVar("_Thing", bound=_InSchema)
 _TYPES = frozenset({"composite type", "domain", "range type"})
+# What of PostgreSQL's own reads the values of sequences; the last is what pg_dump asks from version 18 on.
+_OF_SEQUENCES = frozenset({"pg_sequences", "pg_sequence_last_value", "pg_get_sequence_data"})
 
 
 def tables_named(name: Name, world: World, path: Path | None = None) -> list[Table]:
@@ -92,6 +94,12 @@ def meant(schema: str | None, things: Sequence[_Thing], path: Path | None) -> li
         if found:
             return found
     return list(things)
+
+
+def _reads_sequences(found: References) -> bool:
+    """Whether a statement reads values of sequences that it does not name, perhaps of all: a dump does."""
+    names = (*found.functions, *(use.relation for use in found.relations))
+    return any(schema in (None, "pg_catalog") and name in _OF_SEQUENCES for schema, name in names)
 
 
 class DirectWalk:
@@ -118,6 +126,9 @@ class DirectWalk:
             self._natural(left, right)
         for function in found.functions:
             self._function(function)
+        if _reads_sequences(found):
+            sequences = [element for element in self._world.attic if element.kind is Kind.SEQUENCE]
+            self.found.add(sequences, Operation.READ, implicit=True, unsure=True)
         if found.is_definition:
             self._calls(self._world.snapshot.event_triggers, unsure=True)
         for possible in found.possible:

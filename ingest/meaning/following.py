@@ -3,7 +3,7 @@
 from collections import deque
 
 from catalog.elements import Element
-from catalog.snapshot import Function
+from catalog.objects import Function
 from ingest.grammar.paths import Path
 from ingest.grammar.references import Effect
 from ingest.meaning.direct import Direct, Touch, Use

@@ -1,6 +1,6 @@
 """What foreign keys make of a use: who writes a row looks at other tables' rows, or changes them."""
 
-from catalog.snapshot import Constraint, Relation
+from catalog.objects import Constraint, Relation
 from ingest.grammar.references import Event
 from ingest.grammar.stored import ForeignKey, foreign_key
 from ingest.meaning.direct import Touch

@@ -9,9 +9,9 @@ functions, triggers and foreign keys say nothing here.
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 
+from catalog.attic import AtticEntry
 from catalog.elements import Element, Kind
 from catalog.names import parse
-from catalog.snapshot import AtticEntry
 from ingest.grammar.paths import Path
 from ingest.grammar.references import ColumnUse, Name, References
 from ingest.meaning.direct import Use

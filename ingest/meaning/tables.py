@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from catalog.elements import Element
-from catalog.snapshot import Relation
+from catalog.objects import Relation
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,17 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
+from catalog.attic import AtticEntry
 from catalog.elements import Element, Kind
-from catalog.snapshot import (
-    KINDS_OF_RELATIONS,
-    TABLE_KINDS,
-    AtticEntry,
-    Constraint,
-    Index,
-    Relation,
-    Snapshot,
-    StoredUse,
-)
+from catalog.objects import KINDS_OF_RELATIONS, TABLE_KINDS, Constraint, Index, Relation, StoredUse
+from catalog.snapshot import Snapshot
 from ingest.meaning.tables import Table, Tables
 
 # A rollback writes down its time, and then waits for locks and commits.

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from catalog.attic import AtticEntry
 from catalog.elements import Element
-from catalog.snapshot import AtticEntry, Column, Enum, Index, Relation, Snapshot, StoredUse
+from catalog.objects import Column, Enum, Index, Relation, StoredUse
+from catalog.snapshot import Snapshot
 from ingest.extract import BATCH_BYTES, COMMIT_BYTES, MAX_RECORD_BYTES, Limits
 from ingest.knowledge import Knowledge
 from ingest.logs.tail import Logs
@@ -140,14 +142,15 @@ class Workplace:
     max_record_bytes: int = MAX_RECORD_BYTES
     commit_bytes: int = COMMIT_BYTES
     vouched: tuple[Source, ...] = ()
+    node: str = "primary"
 
     def pipeline(self) -> Pipeline:
         """A new ingest, as after a restart."""
         knowledge = Knowledge(self.snapshot, vouched=self.vouched)
         return Pipeline(
-            logs=Logs(self.folder, None, "primary"),
+            logs=Logs(self.folder, None, self.node),
             store=Store(self.data),
-            node="primary",
+            node=self.node,
             knowledge=lambda: knowledge,
             alerting=self.alerting,
             clock=lambda: self.now,

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from catalog.attic import AtticEntry
 from catalog.elements import Element
-from catalog.snapshot import AtticEntry, read_snapshot
+from catalog.reading import read_snapshot
 from catalog.throwaway import ThrowawayServer
 from ingest.evidence.audit_lines import audited_sql, uses_of_audit
 from ingest.evidence.languages import MessageKind

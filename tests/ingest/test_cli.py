@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 import ingest.cli
 from catalog.database import Database, identifier
 from catalog.errors import ConnectionFailedError, PgatticError, SnapshotError, StatementFailedError
-from catalog.snapshot import load_snapshot
+from catalog.reading import load_snapshot, to_json
 from catalog.terminal import Invocation
 from ingest.errors import AlreadyRunningError, LogsUnavailableError, StoreError
 from ingest.lock import exclusive
@@ -171,8 +171,8 @@ def test_a_failing_use_of_the_former_name_is_found_with_who_and_what(site: Site)
         assert b"7355608" not in content
     # Of the time before the server last read its settings nothing is claimed; how much that is depends.
     read = Store(site.data).rows("coverage", ["covered_to", "sources"]).sort_by("covered_to").to_pylist()
-    assert read[-1]["sources"] == ["error"]
-    assert {tuple(row["sources"]) for row in read} <= {("error",), ()}
+    assert read[-1]["sources"] == ["error", "sensor"]
+    assert {tuple(row["sources"]) for row in read} <= {("error", "sensor"), ()}
 
 
 def test_uses_within_functions_and_by_duration_lines_are_found(site: Site) -> None:
@@ -271,7 +271,7 @@ def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
 def shop_file(folder: Path) -> Path:
     """The small shop's catalog as a snapshot file."""
     path = folder / "shop.json"
-    path.write_bytes(shop().to_json())
+    path.write_bytes(to_json(shop()))
     return path
 
 

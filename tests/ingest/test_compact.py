@@ -15,7 +15,7 @@ from ingest.positions import read_positions
 from ingest.running import follow, ingest_once
 from ingest.schemas import COVERAGE, TABLES, Source
 from ingest.store import Store
-from ingest.upkeep import tidy
+from ingest.upkeep import keep_up, tidy
 from tests.ingest.fix_ingest import NOON, Workplace, missing, record
 from tests.ingest.test_cli import configure, make_app
 
@@ -61,6 +61,25 @@ def test_following_leaves_few_files(workplace: Workplace, monkeypatch: pytest.Mo
     store = Store(workplace.data)
     assert all(part.files <= 9 for name in TABLES for part in store.partitions(name))
     assert len(workplace.rows("access", "element")) == _BATCHES
+
+
+def test_tables_that_grow_together_are_joined_one_after_the_other(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow_some(workplace)
+    monkeypatch.setattr("ingest.store._FILES_BEFORE_COMPACTION", 5)
+    store = Store(workplace.data)
+
+    def scattered() -> int:
+        return sum(map(store.is_scattered, TABLES))
+
+    before = scattered()
+    assert before > 1
+    assert keep_up(store)
+    assert scattered() == before - 1
+    while keep_up(store):
+        pass
+    assert scattered() == 0
 
 
 def test_tidying_changes_no_evidence_and_no_position(workplace: Workplace) -> None:

@@ -1,16 +1,19 @@
 """What a server's log can show."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 
 import pytest
 
-from catalog.database import identifier
+from catalog.database import Database, identifier
+from catalog.throwaway import ThrowawayServer
 from ingest.coverage import LogSettings, Stretch, coverage_rows, sources_seen
 from ingest.knowledge import read_log_settings
 from ingest.schemas import Source
 from tests.fix_server import FreshDatabase
 
+_PATIENCE_SECONDS = 30
 _DEFAULTS = {
     "log_destination": "stderr,csvlog",
     "logging_collector": "on",
@@ -23,21 +26,51 @@ _DEFAULTS = {
 }
 
 
+_AUDITED = {"pgaudit.role": "auditor", "pgaudit.log_client": "off", "pgaudit.log_level": "log"}
+_EXPLAINED = {
+    "shared_preload_libraries": "pgaudit, auto_explain",
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.sample_rate": "1",
+    "auto_explain.log_level": "log",
+    "auto_explain.log_nested_statements": "on",
+    "auto_explain.log_verbose": "on",
+}
+_LESS = (
+    ("log_min_duration", "1"),
+    ("sample_rate", "0.99"),
+    ("log_level", "debug1"),
+    ("log_nested_statements", "off"),
+    ("log_verbose", "off"),
+)
+
+
 @pytest.mark.parametrize(
     ("changes", "sources"),
     [
-        ({}, ["error"]),
-        ({"log_statement": "all"}, ["error", "log"]),
-        ({"log_min_duration_statement": "0"}, ["error", "log"]),
-        ({"log_min_duration_statement": "250"}, ["error"]),
-        ({"log_statement": "mod"}, ["error"]),
-        ({"log_min_messages": "log"}, []),
-        ({"log_min_messages": "fatal", "log_statement": "all"}, []),
-        ({"log_min_messages": "warning,checkpointer:debug1"}, []),
-        ({"log_min_error_statement": "panic"}, []),
-        ({"log_statement": "all", "lc_messages": "de_DE.UTF-8"}, ["error", "log"]),
-        ({"log_statement": "all", "lc_messages": "tr_TR.UTF-8"}, ["error"]),
-        ({"log_statement": "all", "lc_messages": "en_GB.UTF-8"}, ["error", "log"]),
+        ({}, ["error", "sensor"]),
+        ({"log_statement": "all"}, ["error", "log", "sensor"]),
+        ({"log_min_duration_statement": "0"}, ["error", "log", "sensor"]),
+        ({"log_min_duration_statement": "250"}, ["error", "sensor"]),
+        ({"log_statement": "mod"}, ["error", "sensor"]),
+        ({"log_min_messages": "error"}, ["error", "sensor"]),
+        ({"log_min_messages": "log"}, ["sensor"]),
+        ({"log_min_messages": "fatal", "log_statement": "all"} | _AUDITED | _EXPLAINED, []),
+        ({"log_min_messages": "warning,checkpointer:debug1"} | _AUDITED, []),
+        ({"log_min_error_statement": "panic"} | _AUDITED, ["sensor", "audit"]),
+        ({"log_statement": "all", "lc_messages": "de_DE.UTF-8"}, ["error", "log", "sensor"]),
+        (
+            {"log_statement": "all", "lc_messages": "tr_TR.UTF-8"} | _AUDITED | _EXPLAINED,
+            ["error", "sensor", "audit"],
+        ),
+        ({"log_statement": "all", "lc_messages": "en_GB.UTF-8"}, ["error", "log", "sensor"]),
+        (_AUDITED, ["error", "sensor", "audit"]),
+        (_AUDITED | {"pgaudit.role": ""}, ["error", "sensor"]),
+        (_AUDITED | {"pgaudit.log_client": "on"}, ["error", "sensor", "audit"]),
+        (_AUDITED | {"pgaudit.log_level": "notice"}, ["error", "sensor", "audit"]),
+        (_AUDITED | {"pgaudit.log_level": "notice", "pgaudit.log_client": "on"}, ["error", "sensor"]),
+        (_EXPLAINED, ["error", "sensor", "plan"]),
+        (_EXPLAINED | {"shared_preload_libraries": "pgaudit"}, ["error", "sensor"]),
+        *((_EXPLAINED | {f"auto_explain.{name}": value}, ["error", "sensor"]) for name, value in _LESS),
         ({"log_destination": "stderr"}, []),
         ({"logging_collector": "off"}, []),
     ],
@@ -52,10 +85,18 @@ def test_unknown_settings_show_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("overridden", "sources"),
-    [("log_statement", ("error",)), ("log_min_messages", ()), ("log_min_error_statement", ("log",))],
+    [
+        ("log_statement", ("error", "sensor", "audit", "plan")),
+        ("log_min_messages", ()),
+        ("log_min_error_statement", ("log", "sensor", "audit", "plan")),
+        ("pgaudit.role", ("error", "log", "sensor", "plan")),
+        ("pgaudit.log_client", ("error", "log", "sensor", "plan")),
+        ("pgaudit.log_level", ("error", "log", "sensor", "plan")),
+        ("auto_explain.sample_rate", ("error", "log", "sensor", "audit")),
+    ],
 )
 def test_what_a_role_may_hide_is_not_seen(overridden: str, sources: tuple[str, ...]) -> None:
-    settings = LogSettings.of(_DEFAULTS | {"log_statement": "all"}, [overridden])
+    settings = LogSettings.of(_DEFAULTS | {"log_statement": "all"} | _AUDITED | _EXPLAINED, [overridden])
     assert sources_seen(settings) == sources
 
 
@@ -137,3 +178,54 @@ def test_a_server_says_when_it_read_its_settings(database: FreshDatabase) -> Non
     while read_log_settings(database.db).since == loaded and monotonic() < deadline:
         sleep(0.01)
     assert (read_log_settings(database.db).since or loaded) > loaded
+
+
+def _shown_by(server: ThrowawayServer, user: str = "postgres") -> set[Source]:
+    with Database.connect(server.dsn(user=user)) as db:
+        return {*sources_seen(read_log_settings(db))}
+
+
+def test_what_real_servers_show(
+    server18: ThrowawayServer,
+    talkative18: ThrowawayServer,
+    talkative15: ThrowawayServer,
+    auditing_server: ThrowawayServer,
+) -> None:
+    """Settings of libraries as PostgreSQL tells them, where they are loaded and where not."""
+    assert _shown_by(server18) == {Source.ERROR, Source.SENSOR}
+    assert _shown_by(talkative18) == {Source.ERROR, Source.LOG, Source.SENSOR, Source.PLAN}
+    # Its pgaudit has no role.
+    assert _shown_by(talkative15) == {Source.ERROR, Source.LOG, Source.SENSOR, Source.PLAN}
+    assert _shown_by(auditing_server) == {Source.ERROR, Source.SENSOR, Source.AUDIT}
+    # Which libraries are loaded is not told to everybody; pgaudit's settings are.
+    for server in (talkative18, auditing_server):
+        with Database.connect(server.dsn()) as db:
+            db.execute("CREATE ROLE nobody_special LOGIN")
+    try:
+        assert Source.PLAN not in _shown_by(talkative18, "nobody_special")
+        assert Source.AUDIT in _shown_by(auditing_server, "nobody_special")
+    finally:
+        for server in (talkative18, auditing_server):
+            with Database.connect(server.dsn()) as db:
+                db.execute("DROP ROLE nobody_special")
+
+
+@pytest.mark.parametrize("level", ["error", "log", "fatal", "panic"])
+def test_lines_of_sensors_are_shown_where_it_is_claimed(database: FreshDatabase, level: str) -> None:
+    """LOG ranks between ERROR and FATAL in the server's log."""
+    database.db.execute(f"ALTER DATABASE {identifier(database.name)} SET log_min_messages = {level}")
+    mark = f"mark of {database.name} at {level}"
+    with Database.connect(database.dsn()) as db:
+        db.execute(f"DO $$ BEGIN RAISE LOG '{mark}'; END $$")
+        settings = replace(read_log_settings(db), overridden=frozenset())
+        db.execute("SET log_min_messages = warning")
+        db.execute(f"DO $$ BEGIN RAISE WARNING 'end of {mark}'; END $$")
+    ends = monotonic() + _PATIENCE_SECONDS
+    while f"end of {mark}" not in (log := _log(database)):
+        assert monotonic() < ends, "the server wrote no log"
+        sleep(0.02)
+    assert (f',"{mark}",' in log) is (Source.SENSOR in sources_seen(settings))
+
+
+def _log(database: FreshDatabase) -> str:
+    return "".join(path.read_text() for path in database.server.log_directory.glob("*.csv"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.logs.csvlog import read_records, skip_record, split_complete
+from ingest.logs.csvlog import read_records, skip_record
 from tests.ingest.fix_ingest import NOON, record
 
 _AWKWARD = st.text(alphabet="ab\",\n\r'é;$", max_size=12)
@@ -36,13 +36,6 @@ def test_records_torn_at_any_byte_come_out_as_if_whole(records: list[bytes], dat
     assert [row["log_offset"] for row in parts] == [
         sum(len(each) for each in records[:place]) for place in range(len(records))
     ]
-
-
-@given(_RECORDS)
-def test_what_is_complete_ends_with_the_last_whole_record(records: list[bytes]) -> None:
-    log = b"".join(records)
-    assert split_complete(log) == len(log)
-    assert split_complete(log[:-1]) == len(log) - len(records[-1])
 
 
 @given(_AWKWARD, _AWKWARD)

@@ -1,6 +1,8 @@
 """Numbers of lines prove what a log has lost; what merely was not seen proves nothing."""
 
 import os
+import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -104,6 +106,28 @@ def test_a_session_that_was_forgotten_proves_no_gap(monkeypatch: pytest.MonkeyPa
         assert not known.follow(lines_of(CSVLOG.read(lines((session, 1, 6 + number))).records))
     for number, session in enumerate(sessions[:3]):
         assert not known.follow(lines_of(CSVLOG.read(lines((session, 9, 20 + number))).records))
+
+
+def test_a_standby_that_was_made_with_the_log_of_its_primary_loses_no_lines(workplace: Workplace) -> None:
+    """The same session is in both logs, and ends in one of them earlier."""
+    workplace.write("a.csv", lines((OLD, 1, 1)))
+    copied = replace(workplace, folder=workplace.folder.with_name("of replica"), node="replica/1")
+    shutil.copytree(workplace.folder, copied.folder)
+    workplace.write("a.csv", lines((OLD, 2, 2), (OLD, 3, 3)))
+    ingest_once(workplace.pipeline())
+    copied.write("b.csv", lines((NEW, 1, 6)))
+    for number in range(4, 8):
+        ingest_once(copied.pipeline())
+        workplace.write("a.csv", lines((OLD, number, number)))
+        assert ingest_once(workplace.pipeline()).records == 1
+        copied.write("b.csv", lines((NEW, number - 2, number + 3)))
+    assert found_in(workplace) == []
+    # What a server's own log has lost is still noticed.
+    workplace.write("a.csv", lines((OLD, 9, 9)))
+    ingest_once(workplace.pipeline())
+    copied.write("b.csv", lines((NEW, 9, 11)))
+    ingest_once(copied.pipeline())
+    assert [count for _, _, count in found_in(workplace)] == [1, 3]
 
 
 def test_a_record_that_cannot_be_read_is_a_gap_between_those_around_it(workplace: Workplace) -> None:

@@ -10,7 +10,7 @@ from pglast import ast
 from pglast.parser import parse_sql
 
 from catalog.database import Database
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from ingest.grammar.parse import references
 from ingest.meaning.resolve import resolve
 from ingest.meaning.world import World

@@ -16,7 +16,7 @@ import pytest
 
 from catalog.database import identifier
 from catalog.elements import Element, Kind, split_path
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from ingest.evidence.accesses import Reader
 from ingest.evidence.audit_lines import uses_of_audit
 from ingest.evidence.languages import MessageKind

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.database import Database, identifier
-from catalog.snapshot import SearchPath, read_snapshot
+from catalog.objects import SearchPath
+from catalog.reading import read_snapshot
 from ingest.grammar.paths import as_path, default_path
 from tests.fix_server import FreshDatabase
 from tests.ingest.fix_ingest import shop

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from ingest.evidence.languages import MessageKind
 from ingest.evidence.plan_formats import read_plan
 from ingest.evidence.plans import planned_sql, uses_of_plan

@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from analytics.alerts import alerts_for, describe
+from analytics.alerts import Alerts, describe
+from catalog.alert_settings import AlertSettings
 from ingest.running import ingest_once
 from tests.ingest.fix_ingest import DEPRECATED, NOON, Workplace, record
 
@@ -116,7 +117,7 @@ def written(data: Path) -> Iterator[tuple[Path, str]]:
 def test_nothing_secret_is_written_or_told(
     workplace: Workplace, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    workplace.alerting = alerts_for
+    workplace.alerting = Alerts(AlertSettings(), workplace.data)
     workplace.batch_bytes = 200_000
     workplace.max_record_bytes = 250_000
     workplace.write("a.csv", *records())

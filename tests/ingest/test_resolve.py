@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from catalog.elements import Element
-from catalog.snapshot import Call, Enum, Function, Snapshot, StoredUse, Trigger
+from catalog.objects import Call, Enum, Function, StoredUse, Trigger
+from catalog.snapshot import Snapshot
 from ingest.grammar.parse import references
 from ingest.grammar.references import SetPath
 from ingest.meaning.resolve import path_effects, resolve
@@ -227,3 +228,23 @@ def test_without_a_catalog_deprecated_names_are_tracked() -> None:
     assert {str(element) for element in world.attic} == {
         "table:public.users_old", "column:public.users_old.b", "column:app.t.b"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from pg_sequences",
+        "select last_value from pg_catalog.pg_sequences where increment_by = 1",
+        "select pg_sequence_last_value(oid) from pg_class",
+        "SELECT seqrelid, last_value FROM pg_catalog.pg_sequence, pg_get_sequence_data(seqrelid)",
+    ],
+)
+def test_who_reads_the_values_of_sequences_perhaps_reads_each_in_the_attic(sql: str) -> None:
+    renamed = relation(30, "numbers_dep", kind="S")
+    found = replace(
+        shop(),
+        relations=(*shop().relations, renamed, relation(31, "others", kind="S")),
+        attic=(*shop().attic, entry("sequence:public.numbers", "numbers_dep", 30)),
+    )
+    assert uses(sql, found) == ["read sequence:numbers implicit ambiguous"]
+    assert uses("select * from pg_sequence", found) == []

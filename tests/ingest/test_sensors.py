@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from catalog.elements import Element
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.throwaway import ThrowawayServer
 from ingest.evidence.languages import MessageKind
 from ingest.evidence.sensors import uses_of_sensor

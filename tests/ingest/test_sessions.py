@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from catalog.snapshot import SearchPath, Snapshot
+from catalog.objects import SearchPath
+from catalog.snapshot import Snapshot
 from ingest.evidence.accesses import Reader
 from ingest.evidence.sessions import MAX_SESSIONS, UNKNOWN, Session, Sessions
 from ingest.grammar.references import SetPath, SetRole, Transaction

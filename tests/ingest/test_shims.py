@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from catalog.snapshot import AtticEntry, Snapshot
+from catalog.attic import AtticEntry
+from catalog.snapshot import Snapshot
 from ingest.evidence.accesses import Reader
 from ingest.logs.csvlog import read_records
 from ingest.meaning.world import History

@@ -74,6 +74,8 @@ def test_compaction_keeps_rows_and_positions(tmp_path: Path, monkeypatch: pytest
         store.append("reject", rows(offset), transaction=("a", offset))
     store.compact("reject")
     assert not store.is_scattered("reject")
+    monkeypatch.setattr(store_module, "_FILES_BEFORE_COMPACTION", 1)
+    assert not Store(tmp_path).is_scattered("reject"), "one file a day cannot be joined"
     after = Store(tmp_path)
     assert len(after.files("reject")) == 3
     assert sorted(after.rows("reject", ["log_offset"])["log_offset"].to_pylist()) == list(range(9))
