@@ -5,11 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from analytics.sentences import count
 from catalog.counters import read_counters
 from catalog.database import Database
 from catalog.errors import DatabaseError, LockTimeoutError
+from catalog.reading import read_snapshot
 from catalog.settings import PolicySettings
-from catalog.snapshot import read_snapshot
 from migrations import audit, breaker, integrity, registry, sensors
 from migrations.audit import Event
 from migrations.checks.surroundings import read_standbys
@@ -81,7 +82,7 @@ def apply(
         part = _Part(plan, steps, number, len(batches), with_sensors)
         armed.extend(_apply_part(db, part, on_step, policy))
         if not part.is_last:
-            on_step(f"batch {number} of {len(batches)}: {len(steps)} renamed")
+            on_step(f"batch {number} of {len(batches)}: {count(len(steps), 'element')} renamed")
         _look_at_standbys(db, part, policy)
     return tuple(armed)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from analytics.sentences import duration
 from catalog.database import Database
 from catalog.errors import StatementFailedError
 from catalog.settings import PolicySettings, Settings
@@ -65,7 +66,7 @@ def judge(
         elif approval.approved_at < oldest:
             discounted.append(
                 f"that of {role} from {approval.approved_at:%Y-%m-%d %H:%M} UTC is older than"
-                f" {policy.approval_max_age_days:g} days"
+                f" {duration(timedelta(days=policy.approval_max_age_days))}"
             )
         else:
             counted.append(approval)

@@ -91,7 +91,7 @@ def count_lock_failure(db: Database, subject: str, policy: PolicySettings) -> No
         db.execute("INSERT INTO pgattic.lock_failure (subject) VALUES (%s)", [subject])
         count = db.fetch_value("SELECT count(*) FROM pgattic.lock_failure")
         if count > policy.lock_failures_allowed:
-            trip(db, f"{count} changes one after the other gave up waiting for locks, the last: {subject}")
+            trip(db, f"{count:,} changes one after the other gave up waiting for locks, the last: {subject}")
 
 
 def forget_lock_failures(db: Database) -> None:
@@ -122,9 +122,9 @@ def burst(errors: RecentErrors, policy: PolicySettings) -> str | None:
     if errors.errors <= policy.errors_allowed:
         return None
     return (
-        f"{errors.errors} statements failed on the former names of {many(errors.elements, 'element')} since"
-        f" {errors.since:%H:%M:%S} UTC; {policy.errors_allowed} in {policy.errors_minutes} minutes are"
-        " allowed"
+        f"{many(errors.errors, 'statement')} failed on the former names of {many(errors.elements, 'element')}"
+        f" since {errors.since:%H:%M:%S} UTC; {policy.errors_allowed:,} in"
+        f" {many(policy.errors_minutes, 'minute')} are allowed"
     )
 
 

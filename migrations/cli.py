@@ -11,13 +11,14 @@ from migrations.commands.disarm import disarm
 from migrations.commands.guard import guard
 from migrations.commands.init import init
 from migrations.commands.plan import plan
+from migrations.commands.prove import prove
 from migrations.commands.rollback import rollback
 from migrations.commands.status import status
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (init, plan, approve, apply, arm, disarm, guard, rollback, status):
+    for command in (init, plan, approve, apply, arm, disarm, guard, prove, rollback, status):
         app.command()(command)
     app.add_typer(audit.app, name="audit")
     app.add_typer(breaker.app, name="breaker")

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from catalog.elements import Element, Kind
 from catalog.names import Reason, deprecated_name, hidden_name
-from catalog.snapshot import Relation, Snapshot
+from catalog.objects import Relation
+from catalog.snapshot import Snapshot
 from migrations import shims
 from migrations.operations import operation_for
 from migrations.steps import Shim, Step

@@ -39,8 +39,16 @@ class BackupError(MigrationError):
     """A backup could not be made."""
 
 
+class BackupDamagedError(BackupError):
+    """Files of a backup are gone, or are not what was written."""
+
+
 class RestoreProofError(BackupError):
     """A backup was made, but restoring it did not give the same rows."""
+
+
+class ProofServerError(BackupError):
+    """The server of the restore proof lacks what the backup needs; that says nothing against the backup."""
 
 
 class RegistryError(MigrationError):
@@ -63,6 +71,12 @@ class RollbackError(MigrationError):
 
 class SensorError(MigrationError):
     """Sensors are wanted on what is not in the attic."""
+
+    exit_code = WRONG_USE
+
+
+class NothingInAtticError(MigrationError):
+    """What is to be guarded has nothing in the attic."""
 
     exit_code = WRONG_USE
 

@@ -1,10 +1,14 @@
 """The guard: watches the log after an apply, and brings back what is still used by its former name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from time import monotonic
+from typing import Any
 
+from analytics.sentences import count
+from catalog.alert_settings import Severity
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import (
@@ -14,14 +18,17 @@ from catalog.errors import (
     PgatticError,
     StatementFailedError,
 )
+from catalog.reading import read_snapshot
 from catalog.settings import Settings
-from catalog.snapshot import read_snapshot
 from migrations import audit, breaker, registry
 from migrations.audit import Event
-from migrations.errors import RefusedError
+from migrations.errors import NothingInAtticError
 from migrations.guard_log import Failure, GuardedLog, history_of
 from migrations.rollback import Scope, rollback
 
+_RULE = "guard"
+_FIRST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 5.0
 _CONNECTION_LOST = ("", "57P01", "57P02", "57P03", "08003", "08006")
 
 
@@ -71,8 +78,23 @@ class Report:
 
 
 @dataclass
+class _Waiting:
+    """An element that is to come back, and when (by the monotonic clock) that is tried next."""
+
+    failure: Failure
+    tries: int = 0
+    next_at: float = 0.0
+
+    def put_off(self) -> None:
+        """Try again later, and each time a while later."""
+        self.next_at = monotonic() + min(_FIRST_PAUSE_SECONDS * 2**self.tries, _LONGEST_PAUSE_SECONDS)
+        self.tries += 1
+
+
+@dataclass
 class Guard:
-    """Watches one migration; `tell` is given each event in one line.
+    """Watches one migration; `tell` is given each event in one line, `alert` a row of ALERT for what a person
+    must know. Neither may wait for anything.
 
     `connect` opens a session for each rollback, so that a restarted server is no obstacle.
     """
@@ -83,8 +105,9 @@ class Guard:
     migration_id: str
     action: Action
     tell: Callable[[str], None] = lambda _: None
+    alert: Callable[[Mapping[str, Any]], None] = lambda _: None
     _seen: dict[Element, Seen] = field(default_factory=dict)
-    _waiting: dict[Element, Failure] = field(default_factory=dict)
+    _waiting: dict[Element, _Waiting] = field(default_factory=dict)
     _inside: set[Element] = field(default_factory=set)
 
     def run(self, wait: Callable[[], bool]) -> Report:
@@ -97,11 +120,7 @@ class Guard:
             self._inside = {item.element for item in registry.in_attic(db, migration_id=self.migration_id)}
             history = history_of(read_snapshot(db))
         if not self._inside:
-            raise RefusedError(
-                "nothing of it is in the attic",
-                where=self.migration_id,
-                todo="`pgattic status` lists the migrations and their elements",
-            )
+            raise _nothing_of_it(self.migration_id)
         ended = "its time was over, or it was ended"
         while True:
             for failure in self.log.failures(history):
@@ -111,6 +130,7 @@ class Guard:
                 ended = "nothing was left to guard"
                 break
             if not wait():
+                self._give_up()
                 break
         return Report(
             self.migration_id,
@@ -135,47 +155,72 @@ class Guard:
             if seen.failures == 1:
                 seen.why = None if failure.is_proved else "it can have meant something else"
                 self.tell(f"failed on {failure}" + (f" ({seen.why}: nothing is done)" if seen.why else ""))
+                because = seen.why or f"the guard only tells (its action is {self.action.value})"
+                severity = Severity.CRITICAL if failure.is_proved else Severity.WARNING
+                self._alert(severity, failure, f"{_used(failure)}; nothing is done: {because}")
             return
         if element not in self._waiting and seen.outcome is Outcome.TOLD:
             self.tell(f"failed on {failure}")
+            scope = self._scope(element)
+            self._alert(Severity.CRITICAL, failure, f"{_used(failure)}; the guard brings back {scope}")
             # The first that proves it, which may not be the first that was seen.
             seen.first = failure
-            self._waiting[element] = failure
+            self._waiting[element] = _Waiting(failure)
 
     def _bring_back(self) -> None:
-        """Roll back what is waiting for it; what could not have its locks waits on."""
-        for element, failure in list(self._waiting.items()):
-            if element not in self._waiting:
-                # A whole migration came back with another of its elements.
+        """Roll back what waits for it; what could not have its locks waits on, and keeps no other back."""
+        for element, waiting in list(self._waiting.items()):
+            if element not in self._waiting or monotonic() < waiting.next_at:
+                # A whole migration came back with another of its elements, or it was tried a moment ago.
                 continue
-            is_whole = self.action is Action.ROLLBACK_MIGRATION
-            scope = Scope(self.migration_id, None if is_whole else element)
+            scope = self._scope(element)
             try:
                 with self.connect() as db, audit.sealing(db, self.settings):
-                    done = self._rolled_back(db, scope, failure)
+                    done = self._rolled_back(db, scope, waiting.failure)
             except PgatticError as error:
-                self._failed(scope, failure, error)
+                waiting.put_off()
+                self._failed(scope, waiting.failure, error)
                 continue
             self._came_back(done)
+
+    def _scope(self, element: Element) -> Scope:
+        is_whole = self.action is Action.ROLLBACK_MIGRATION
+        return Scope(self.migration_id, None if is_whole else element)
 
     def _failed(self, scope: Scope, failure: Failure, error: PgatticError) -> None:
         """Say what stood in the way; what passes by itself is tried again at the next look."""
         seen, said = self._seen[failure.element], str(error)
+        passes, told = _passes(error), f"could not bring back {scope}: {said}"
         if seen.why != said:
-            self.tell(f"could not bring back {scope}: {said}")
+            self.tell(told)
+        if seen.outcome is not Outcome.FAILED or not passes:
+            goes_on = "it is tried again" if passes else "it is not tried again; the breaker is open"
+            self._alert(Severity.CRITICAL, failure, f"the guard {told}; {goes_on}")
         seen.outcome, seen.why = Outcome.FAILED, said
-        if _passes(error):
-            return
-        del self._waiting[failure.element]
+        if not passes:
+            del self._waiting[failure.element]
+            self._record_failure(scope, failure, said)
+
+    def _give_up(self) -> None:
+        """Say what is still in use and not back, now that nobody tries any more."""
+        for element, waiting in self._waiting.items():
+            scope, why = self._scope(element), self._seen[element].why or "it was not tried yet"
+            said = f"the guard ended and {scope} is not back: {why}"
+            self.tell(said)
+            self._alert(Severity.CRITICAL, waiting.failure, f"{said}; `pgattic rollback` brings it back")
+            self._record_failure(scope, waiting.failure, why)
+
+    def _record_failure(self, scope: Scope, failure: Failure, why: str) -> None:
         try:
             with self.connect() as db, db.transaction():
-                self._record(db, scope, failure, outcome="failed", error=said)
-                breaker.trip(db, f"the guard could not bring back {scope}: {said}")
-        except DatabaseError as second:
-            self.tell(f"nor could that be recorded: {second}")
+                self._record(db, scope, failure, outcome="failed", error=why)
+                breaker.trip(db, f"the guard could not bring back {scope}: {why}")
+        except DatabaseError as error:
+            self.tell(f"nor could that be recorded: {error}")
 
     def _rolled_back(self, db: Database, scope: Scope, failure: Failure) -> set[Element]:
-        done = rollback(db, scope, despite_breaker=True, policy=self.settings.policy)
+        # Once, as another element may be waiting for its turn; the next look tries again.
+        done = rollback(db, scope, despite_breaker=True, policy=self.settings.policy, attempts=1)
         back = {one.item.element for one in done.restored}
         reason = f"the guard brought back {scope}: a statement of {failure.application or 'somebody'} failed"
         with db.transaction():
@@ -187,14 +232,35 @@ class Guard:
         now = datetime.now(UTC)
         for element in sorted(elements):
             self._inside.discard(element)
-            failure = self._waiting.pop(element, None)
-            if failure is None:
+            waiting = self._waiting.pop(element, None)
+            if waiting is None:
                 self.tell(f"{element} has its name back, with the whole migration")
                 continue
             seen = self._seen[element]
             seen.outcome, seen.why = Outcome.BROUGHT_BACK, None
-            seen.seconds = (now - failure.occurred_at).total_seconds()
-            self.tell(f"{element} has its name back, {seen.seconds:.2f} s after the statement")
+            seen.seconds = (now - waiting.failure.occurred_at).total_seconds()
+            told = f"{element} has its name back, {seen.seconds:.2f} s after the statement"
+            self.tell(told)
+            # One message, also where a thousand others came along.
+            others = len(elements) - 1
+            along = f", and with it {count(others, 'other element')}" if others else ""
+            opened = "the circuit breaker is open until somebody says why it may go on (`pgattic breaker`)"
+            self._alert(Severity.CRITICAL, waiting.failure, f"{told}{along}; {opened}", at=now)
+
+    def _alert(self, severity: Severity, failure: Failure, said: str, at: datetime | None = None) -> None:
+        self.alert(
+            {
+                "occurred_at": at or failure.occurred_at,
+                "raised_at": datetime.now(UTC),
+                "rule": _RULE,
+                "severity": severity.value,
+                "element": str(failure.element),
+                "message": said,
+                "role": failure.role or None,
+                "application": failure.application or None,
+                "client": failure.client or None,
+            }
+        )
 
     def _record(self, db: Database, scope: Scope, failure: Failure, **more: object) -> None:
         audit.record(
@@ -215,6 +281,13 @@ class Guard:
         )
 
 
+def _used(failure: Failure) -> str:
+    """Who failed on what, without the statement: that goes to no chat."""
+    whence = ", ".join(part for part in (failure.application, failure.client) if part)
+    who = f"{failure.role or 'somebody'}" + (f" ({whence})" if whence else "")
+    return f"{failure.element} is in use: {who} failed with {failure.sqlstate}"
+
+
 def _passes(error: PgatticError) -> bool:
     """Whether to try again: somebody holds a lock, or the server is being restarted."""
     if isinstance(error, LockTimeoutError | ConnectionFailedError):
@@ -222,10 +295,24 @@ def _passes(error: PgatticError) -> bool:
     return isinstance(error, StatementFailedError) and error.sqlstate in _CONNECTION_LOST
 
 
-def newest_migration(db: Database) -> str:
-    """The migration that was applied last and still has something in the attic; raises RefusedError."""
-    found = (row.id for row in registry.migrations_of(db) if row.in_attic)
-    newest = next(found, None)
-    if newest is None:
-        raise RefusedError("nothing is in the attic, so there is nothing to guard", where=db.where)
-    return newest
+def migration_to_guard(db: Database, named: str | None) -> str:
+    """The migration that is named, or that was applied last and still has something in the attic.
+
+    Raises NothingInAtticError where there is nothing to guard.
+    """
+    inside = [row.id for row in registry.migrations_of(db) if row.in_attic]
+    if not inside:
+        raise NothingInAtticError("nothing is in the attic, so there is nothing to guard", where=db.where)
+    if named is None:
+        return inside[0]
+    if named not in inside:
+        raise _nothing_of_it(named)
+    return named
+
+
+def _nothing_of_it(migration_id: str) -> NothingInAtticError:
+    return NothingInAtticError(
+        "nothing of it is in the attic",
+        where=migration_id,
+        todo="`pgattic status` lists the migrations and their elements",
+    )

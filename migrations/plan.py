@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from analytics.sentences import count
 from catalog.elements import Element, Kind
 from catalog.files import write_atomically
 from catalog.names import Reason
@@ -177,7 +178,7 @@ def as_script(plan: Plan, direction: Literal["up", "down"]) -> str:
     if direction == "down":
         batches = tuple(tuple(reversed(batch)) for batch in reversed(batches))
         title = "restore"
-    lines = [_remark(f"pgattic {plan.id}: {title} {len(plan.steps)} elements of {plan.database}")]
+    lines = [_remark(f"pgattic {plan.id}: {title} {count(len(plan.steps), 'element')} of {plan.database}")]
     for batch in batches:
         lines += ["BEGIN;", "SET LOCAL lock_timeout = '1s';"]
         for step in batch:

@@ -1,12 +1,12 @@
 """PostgreSQL's own client programs: found, checked against the server's version, run as a guest."""
 
 import os
-import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.database import APPLICATION_NAME
+from catalog.programs import version_of
 from catalog.throwaway import EMBEDDED_BIN
 from migrations.errors import BackupError
 
@@ -18,19 +18,23 @@ def program(name: str, bin_directory: Path | None, server_version: int) -> Path:
         raise BackupError(
             f"no {name}", where=str(path.parent), todo="Set backup.bin_directory in pgattic.toml"
         )
-    text = subprocess.run([str(path), "--version"], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"(\d+)(?:\.\d+|devel|beta\d+)", text)
-    if found is None or int(found[1]) < server_version // 10_000:
+    text, version = version_of(path)
+    if version < server_version // 10_000:
         raise BackupError(
-            f"{text.strip()} is older than the server ({server_version // 10_000})",
+            f"{text} is older than the server ({server_version // 10_000})",
             where=str(path),
             todo="Set backup.bin_directory in pgattic.toml to the folder of a newer one",
         )
     return path
 
 
-def run(path: Path, arguments: Sequence[str], where: str) -> None:
-    """Run a program to its end; raise BackupError with what it said."""
+def major_version(path: Path) -> int:
+    """The major version of a program, as 15."""
+    return version_of(path)[1]
+
+
+def run(path: Path, arguments: Sequence[str], where: str) -> str:
+    """Run a program to its end and return its output; raise BackupError with what it said."""
     result = subprocess.run(
         [str(path), "--no-password", *arguments],
         capture_output=True,
@@ -44,3 +48,4 @@ def run(path: Path, arguments: Sequence[str], where: str) -> None:
     if result.returncode != 0:
         said = [line for line in result.stderr.splitlines() if line.strip()]
         raise BackupError(f"{path.name} ended with {result.returncode}: {'; '.join(said[:3])}", where=where)
+    return result.stdout

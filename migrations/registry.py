@@ -281,6 +281,19 @@ def record_backup(db: Database, backup: BackupRow) -> None:
     )
 
 
+def record_proof(db: Database, backup_id: str, proved_at: datetime, directory: str) -> None:
+    """Note that a restore of a backup gave back the same rows, and where it was found."""
+    db.execute(
+        "UPDATE pgattic.backup SET proved_at = %s, directory = %s WHERE id = %s",
+        [proved_at, directory, backup_id],
+    )
+
+
+def withdraw_proofs(db: Database, backup_ids: Sequence[str]) -> None:
+    """Note that backups no longer restore."""
+    db.execute("UPDATE pgattic.backup SET proved_at = NULL WHERE id = ANY (%s)", [list(backup_ids)])
+
+
 def migrations_of(db: Database) -> list[MigrationRow]:
     """Every migration, newest first; raises RegistryError where there is no registry."""
     require(db)
@@ -302,4 +315,7 @@ def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
         "taken_at": baseline.taken_at.isoformat(),
         "server_started_at": baseline.server_started_at.isoformat(),
         "reset_at": baseline.reset_at.isoformat() if baseline.reset_at else None,
+        "blocks": baseline.blocks,
+        "maintenance": baseline.maintenance,
+        "filenode": baseline.filenode,
     }

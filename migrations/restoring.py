@@ -1,8 +1,10 @@
 """Restoring, decided: the statements that give elements their former names back, or why there are none."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from analytics.sentences import count
 from catalog.elements import Kind, quote_identifier
 from migrations import integrity
 from migrations.errors import RollbackError
@@ -83,7 +85,8 @@ def statements_of(done: Sequence[Restoration]) -> list[str]:
 def as_script(done: Sequence[Restoration], what: str) -> str:
     """The statements as plain SQL in one transaction, with what they bring back."""
     lines = [
-        f"-- pgattic rollback of {_one_line(what)}: {len(done)} elements; pgattic also updates its registry",
+        f"-- pgattic rollback of {_one_line(what)}: {count(len(done), 'element')}",
+        "-- pgattic also updates its registry",
         "BEGIN;",
         "SET LOCAL lock_timeout = '1s';",
     ]
@@ -142,7 +145,7 @@ def _obstacles(item: DeprecatedElement, now: Present, world: _World) -> Iterator
 
 def _shim_obstacles(item: DeprecatedElement, now: Present, world: _World) -> Iterator[RollbackError]:
     shim = item.shim
-    if shim is None:
+    if shim is None or _keeps_shim(item, world):
         return
     if now.shim and now.shim.name == shim.name and now.shim.users and now.shim.oid not in world.removed:
         yield RollbackError(
@@ -150,12 +153,15 @@ def _shim_obstacles(item: DeprecatedElement, now: Present, world: _World) -> Ite
             where=str(item.element),
             todo=f"Let them use {shim.relation} instead, or remove them, and try again",
         )
-    staying = sorted(str(other.element) for other in world.staying.get(item.shim_oid or 0, ()))
-    if staying and shim.is_hidden:
+    staying = _staying_behind(item, world)
+    if staying:
+        one = shlex.quote(staying[0])
         yield RollbackError(
-            f"shares its compatibility view {shim.name} with {', '.join(staying[:3])}",
+            f"its former name is that of the compatibility view {shim.name}, which also keeps"
+            f" {', '.join(staying[:3])} working",
             where=str(item.element),
-            todo="Bring them back together: roll back the whole migration",
+            todo=f"Bring all of them back with `pgattic rollback {item.migration_id}`, or those first, one by"
+            f" one: `pgattic rollback --element {one}`",
         )
     table = _table_now(item, now, world)
     if shim.is_hidden and table not in (shim.relation, shim.name):
@@ -167,11 +173,24 @@ def _shim_obstacles(item: DeprecatedElement, now: Present, world: _World) -> Ite
         )
 
 
+def _keeps_shim(item: DeprecatedElement, world: _World) -> bool:
+    """Whether its shim stays, as others need it: the view finds a column by its number, not by its name."""
+    return item.element.kind is Kind.COLUMN and bool(_staying_behind(item, world))
+
+
+def _staying_behind(item: DeprecatedElement, world: _World) -> list[str]:
+    """The elements that share its shim and stay in the attic."""
+    return sorted(str(other.element) for other in world.staying.get(item.shim_oid or 0, ()))
+
+
 def _without_shim(item: DeprecatedElement, now: Present, world: _World) -> tuple[list[str], list[str]]:
     """The statements that remove the shim and give the table behind it its name back, and notes on that."""
     shim = item.shim
     if shim is None or item.shim_oid in world.removed:
         return [], []
+    if _keeps_shim(item, world):
+        staying = ", ".join(_staying_behind(item, world)[:3])
+        return [], [f"its table stays behind the compatibility view {shim.name}, which {staying} needs"]
     assert now.place is not None
     statements: list[str] = []
     notes: list[str] = []
@@ -292,8 +311,8 @@ def _all_in_one(obstacles: Sequence[RollbackError]) -> RollbackError:
     if len(obstacles) == 1:
         return RollbackError(f"{first.what}; nothing was changed", where=first.where, todo=first.todo)
     error = RollbackError(
-        f"{len(obstacles)} of its elements cannot go back; nothing was changed",
-        where=f"{first.where} and {len(obstacles) - 1} more",
+        f"{len(obstacles):,} of its elements cannot go back; nothing was changed",
+        where=f"{first.where} and {len(obstacles) - 1:,} more",
     )
     error.details = tuple(str(obstacle) for obstacle in obstacles)
     return error

@@ -11,6 +11,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from analytics.sentences import count
 from catalog.database import Database
 from catalog.errors import DatabaseError, LockTimeoutError
 from migrations.blockers import describe, in_the_way, lock_holders
@@ -20,25 +21,31 @@ _LONGEST_PAUSE_SECONDS = 5
 
 
 def retrying(
-    on_retry: Callable[[str], None], *, db: Database | None = None, oids: Collection[int] = ()
+    on_retry: Callable[[str], None],
+    *,
+    db: Database | None = None,
+    oids: Collection[int] = (),
+    attempts: int | None = None,
 ) -> Retrying:
-    """Try again a few times, with growing random pauses, while a lock is not to be had.
+    """Try again a few times (or `attempts`), with growing random pauses, while a lock is not to be had.
 
     `on_retry` is told of each failed attempt and, where `db` is given, who holds a lock on the relations
     with these OIDs (on any, without them). The last failure names them too.
     """
 
+    at_most = attempts or _ATTEMPTS
+
     def announce(state: RetryCallState) -> None:
         pause = state.next_action.sleep if state.next_action else 0
         on_retry(
-            f"attempt {state.attempt_number} of {_ATTEMPTS}: {_error(state).what}; next in {pause:.1f} s;"
+            f"attempt {state.attempt_number} of {at_most}: {_error(state).what}; next in {pause:.1f} s;"
             f" {_who(db, oids)}"
         )
 
     def give_up(state: RetryCallState) -> NoReturn:
         error = _error(state)
         raise LockTimeoutError(
-            f"{error.what} in {state.attempt_number} attempts; {_who(db, oids)}",
+            f"{error.what} in {_attempts(state.attempt_number)}; {_who(db, oids)}",
             sqlstate=error.sqlstate,
             where=error.where,
             todo=error.todo,
@@ -46,11 +53,15 @@ def retrying(
 
     return Retrying(
         retry=retry_if_exception_type(LockTimeoutError),
-        stop=stop_after_attempt(_ATTEMPTS),
+        stop=stop_after_attempt(at_most),
         wait=wait_random_exponential(max=_LONGEST_PAUSE_SECONDS),
         before_sleep=announce,
         retry_error_callback=give_up,
     )
+
+
+def _attempts(number: int) -> str:
+    return count(number, "attempt")
 
 
 def _error(state: RetryCallState) -> LockTimeoutError:

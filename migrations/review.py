@@ -11,8 +11,9 @@ from catalog.closure import Dependant
 from catalog.counters import CounterSample
 from catalog.elements import Element, Kind
 from catalog.names import Reason
+from catalog.objects import Relation
 from catalog.settings import PolicySettings
-from catalog.snapshot import Relation, Snapshot
+from catalog.snapshot import Snapshot
 from migrations.inputs.wishes import Wish, gain
 from migrations.steps import ElementText, Step
 

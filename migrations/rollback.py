@@ -101,12 +101,13 @@ def rollback(
     despite_breaker: bool = False,
     policy: PolicySettings | None = None,
     on_retry: Callable[[str], None] = lambda _: None,
+    attempts: int | None = None,
 ) -> RolledBack:
     """Bring back what a scope says (or one migration, or one element), all or nothing; return what was done.
 
     Raises RollbackError that names everything in the way, BreakerOpenError unless `despite_breaker`,
     IntegrityError where more than names changed. After any of them everything is as it was. `policy` says how
-    many times locks may not be had before the breaker opens.
+    many times locks may not be had before the breaker opens, `attempts` how often they are tried for here.
     """
     scope = scope or Scope(migration_id=migration_id, element=element)
     registry.require(db)
@@ -124,7 +125,8 @@ def rollback(
         },
     )
     try:
-        for attempt in retrying(on_retry, db=db, oids={one.item.object_oid for one in intended}):
+        oids = {one.item.object_oid for one in intended}
+        for attempt in retrying(on_retry, db=db, oids=oids, attempts=attempts):
             with attempt:
                 done = _roll_back(db, scope)
     except BaseException as error:

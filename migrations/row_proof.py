@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from catalog.database import Database, identifier, load_sql
+from analytics.sentences import count
+from catalog.database import OWN_NOTE, Database, identifier, load_sql
 from catalog.elements import quote_identifier
 from catalog.errors import DatabaseError
 from migrations import integrity, registry
@@ -33,7 +34,7 @@ class RowProof:
     problem: str | None = None
 
     def __str__(self) -> str:
-        then = f"{self.table}: {self.rows_then:,} rows in the backup before the rename"
+        then = f"{self.table}: {count(self.rows_then, 'row')} in the backup before the rename"
         if self.rows_now is None:
             return f"{then}; could not be compared: {self.problem}"
         if not self.is_exact:
@@ -119,7 +120,7 @@ def _prove(
             # A scan of an index would count as a use of that.
             db.execute("SET LOCAL enable_indexonlyscan = off")
             quoted = identifier(table["schema"], table["name"])
-            rows = db.fetch_value(f"SELECT count(*) FROM {quoted}")  # noqa: S608 (quoted)
+            rows = db.fetch_value(f"SELECT {OWN_NOTE} count(*) FROM {quoted}")  # noqa: S608 (quoted)
         for part in table["parts"]:
             db.execute("INSERT INTO pgattic.own_scan (relation, scans) VALUES (%s, 1)", [part])
     return RowProof(name, then["rows"], rows, is_exact=True, same_content=same)

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from catalog.database import identifier, literal
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.snapshot import OWNERS_PRIVILEGES, Grant, Relation, Snapshot
+from catalog.objects import OWNERS_PRIVILEGES, Grant, Relation
+from catalog.snapshot import Snapshot
 from migrations.errors import PlanError
 from migrations.findings import Finding, Severity
 from migrations.steps import Shim

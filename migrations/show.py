@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from catalog.snapshot import AtticEntry
+from catalog.attic import AtticEntry
 from catalog.terminal import console, many, print_table, size, when
 from migrations.checks import blocking
 from migrations.findings import Finding, Severity
@@ -22,7 +22,8 @@ _ELEMENTS_IN_FULL = 20
 _BEST = 10
 _FINDINGS_IN_FULL = 5
 _FIRST = 3
-_HOW = {False: "hard", True: "soft: a view keeps the former name"}
+# As wide as the severity of a finding.
+_INDENT = " " * 7
 
 
 def print_plan(made: Plan, out: Path) -> None:
@@ -53,6 +54,21 @@ def print_findings(findings: Iterable[Finding], file: Path | None = None) -> Non
         _print_group(severity, check, tuple(group), file)
 
 
+def print_hanging(label: str, text: str) -> None:
+    """Print a text whose further lines begin under its first one; where no terminal is, it is one line.
+
+    Both may have markup.
+    """
+    if not console.is_terminal:
+        console.print(f"{label} {text}", soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(label, text)
+    console.print(grid)
+
+
 def print_attic(attic: Iterable[AtticEntry]) -> None:
     """Print elements under their former and their deprecated names."""
     console.print("\n[bold]In the attic[/]")
@@ -62,14 +78,12 @@ def print_attic(attic: Iterable[AtticEntry]) -> None:
             f"  {len(entries):,} elements, the newest {_BEST}; `pgattic status --json` has them all"
         )
         entries = entries[-_BEST:]
-    for entry in entries:
-        console.print(f"  {escape(str(entry.element))}", soft_wrap=True)
-        console.print(
-            f"    as {escape(entry.deprecated_name)}"
-            f"  [dim]{_HOW[entry.shim_oid is not None]}, since {when(entry.deprecated_at)} UTC,"
-            f" {entry.migration_id}[/]",
-            soft_wrap=True,
-        )
+    for (at, migration_id), group in groupby(entries, key=lambda one: (one.deprecated_at, one.migration_id)):
+        console.print(f"  [bold]{migration_id}[/], since {when(at)} UTC", soft_wrap=True)
+        for entry in group:
+            soft = " [dim](soft: a view keeps the former name)[/]" if entry.shim_oid is not None else ""
+            console.print(f"    {escape(str(entry.element))}", soft_wrap=True)
+            console.print(f"      as {escape(entry.deprecated_name)}{soft}", soft_wrap=True)
     console.print()
 
 
@@ -110,18 +124,18 @@ def _print_element(step: Step, dossier: Dossier, *, brief: bool = False) -> None
     if brief:
         return
     console.print(f"    → {escape(step.deprecated_name)}", soft_wrap=True)
-    _print_hanging("lock:", step.lock)
+    _print_fact("lock:", step.lock)
     for held in dossier.dependants:
-        _print_hanging("held by:", held)
+        _print_fact("held by:", held)
     if any((dossier.note, dossier.performance_impact, dossier.evidence)):
-        _print_hanging("named by:", ", ".join(dossier.origins))
+        _print_fact("named by:", ", ".join(dossier.origins))
     for label, text in (
         ("note:", dossier.note),
         ("impact:", dossier.performance_impact),
         *(("seen:", fact) for fact in dossier.evidence),
     ):
         if text:
-            _print_hanging(label, text)
+            _print_fact(label, text)
 
 
 def _print_needs(made: Plan) -> None:
@@ -137,26 +151,18 @@ def _print_group(severity: Severity, check: str, group: Sequence[Finding], file:
     for finding in told:
         # Of an element a message goes on as a sentence; of the database it is one.
         subject = f"{finding.subject}:" if finding.subject == "database" else finding.subject
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        grid.add_row(
+        print_hanging(
             f"  [{_COLOURS[severity]}]{severity:5}[/]",
             f"{escape(subject)} {escape(finding.message)} [dim]\\[{escape(check)}][/]",
         )
         if finding.overridden:
-            grid.add_row("", f"[dim]→ would block, overridden: {escape(finding.overridden)}[/]")
+            print_hanging(_INDENT, f"[dim]→ would block, overridden: {escape(finding.overridden)}[/]")
         elif finding.todo:
-            grid.add_row("", f"[dim]→ {escape(finding.todo)}[/]")
-        console.print(grid)
+            print_hanging(_INDENT, f"[dim]→ {escape(finding.todo)}[/]")
     if len(told) < len(group):
         where = f", all of them in {escape(str(file))}" if file else ""
         console.print(f"        [dim]… and {len(group) - len(told):,} more by the check {check}{where}[/]")
 
 
-def _print_hanging(label: str, text: str) -> None:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(f"    [dim]{label}[/]", f"[dim]{escape(text)}[/]")
-    console.print(grid)
+def _print_fact(label: str, text: str) -> None:
+    print_hanging(f"    [dim]{label}[/]", f"[dim]{escape(text)}[/]")

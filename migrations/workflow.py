@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from analytics.sentences import count
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import PgatticError
 from catalog.names import Reason
+from catalog.reading import read_snapshot
 from catalog.settings import Settings
-from catalog.snapshot import read_snapshot
 from migrations import approvals, audit, breaker, registry
 from migrations.apply import apply
 from migrations.audit import Event
@@ -27,7 +28,7 @@ from migrations.inputs.wishes import Wish
 from migrations.overrides import Override, apply_to, merged, used
 from migrations.plan import Plan, make_plan, sealed
 from migrations.progress import remaining
-from migrations.restore_proof import prove
+from migrations.restore_proof import Restored, prove
 from migrations.review import review
 from migrations.sensors import Armed
 
@@ -177,14 +178,14 @@ def _backed_up(
     db: Database, settings: Settings, plan: Plan, now: datetime, on_step: Callable[[str], None]
 ) -> tuple[Backup, Path]:
     try:
-        backup, folder = _proved(db, settings, plan, now, on_step)
+        backup, folder, restored = _proved(db, settings, plan, now, on_step)
     except PgatticError as error:
         audit.record(db, Event.BACKUP, plan.id, {"outcome": "failed", "error": str(error)})
         raise
     row = registry.BackupRow(
         id=backup.id,
         migration_id=plan.id,
-        directory=str(folder),
+        directory=str(folder.absolute()),
         made_at=backup.made_at,
         proved_at=now,
         tables=tables_as_rows(backup),
@@ -194,27 +195,34 @@ def _backed_up(
         registry.record_backup(db, row)
         rows = {f"{table.schema}.{table.name}": table.rows for table in backup.tables}
         detail = {"backup": backup.id, "directory": str(folder), "rows": rows, "files": backup.files}
-        audit.record(db, Event.BACKUP, plan.id, {"outcome": "proved by a restore", **detail})
+        audit.record(
+            db, Event.BACKUP, plan.id, {"outcome": "proved by a restore", **detail, **restored.for_audit}
+        )
     return backup, folder
 
 
 def _proved(
     db: Database, settings: Settings, plan: Plan, now: datetime, on_step: Callable[[str], None]
-) -> tuple[Backup, Path]:
+) -> tuple[Backup, Path, Restored]:
     backup, folder = make_backup(
         db,
         settings.backup.dsn or settings.database.dsn,
-        plan,
+        plan.id,
+        plan.elements,
         read_snapshot(db),
         settings.backup.directory,
         settings.backup.bin_directory,
         now,
     )
-    rows = sum(table.rows for table in backup.tables)
-    on_step(f"backup: rows of {len(backup.tables)} tables ({rows:,}) and the whole schema, in {folder.name}")
-    prove(backup, folder, settings.backup.bin_directory)
-    on_step("restore proof: restored into a server of its own, every row came back the same")
-    return backup, folder
+    rows = count(sum(table.rows for table in backup.tables), "row")
+    held = f"{rows} of {count(len(backup.tables), 'table')} and " if backup.tables else ""
+    on_step(f"backup: {held}the whole schema, in {folder.name}")
+    restored = prove(backup, folder, settings.backup.bin_directory)
+    same = ", every row came back the same" if backup.tables else ""
+    on_step(f"restore proof: restored into a server of its own{same}")
+    if restored.without:
+        on_step(restored.without)
+    return backup, folder, restored
 
 
 def _open_on_burst(db: Database, situation: Situation) -> None:

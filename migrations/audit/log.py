@@ -52,34 +52,26 @@ def reserve(db: Database) -> None:
 
 def read(db: Database) -> Iterator[AuditRow]:
     """Every row, oldest first, a part at a time; forged rows of the same number too."""
-    after = None
-    while True:
-        rows = db.fetch(
-            "SELECT sequence, prev_hash, hash, entry FROM pgattic.audit"
-            " WHERE %(after)s::bigint IS NULL OR sequence > %(after)s"
-            " ORDER BY sequence FETCH FIRST %(many)s ROWS WITH TIES",
-            {"after": after, "many": _ROWS_PER_READ},
-        )
-        yield from (AuditRow(**row) for row in rows)
-        if len(rows) < _ROWS_PER_READ:
-            return
-        after = rows[-1]["sequence"]
+    return _parts(db, "ORDER BY sequence", "sequence > %(last)s")
 
 
 def newest(db: Database) -> Iterator[AuditRow]:
     """Every row, newest first, a part at a time."""
-    before = None
+    return _parts(db, "ORDER BY sequence DESC", "sequence < %(last)s")
+
+
+def _parts(db: Database, order: str, beyond: str) -> Iterator[AuditRow]:
+    last = None
     while True:
         rows = db.fetch(
-            "SELECT sequence, prev_hash, hash, entry FROM pgattic.audit"
-            " WHERE %(before)s::bigint IS NULL OR sequence < %(before)s"
-            " ORDER BY sequence DESC FETCH FIRST %(many)s ROWS WITH TIES",
-            {"before": before, "many": _ROWS_PER_READ},
+            "SELECT sequence, prev_hash, hash, entry FROM pgattic.audit"  # noqa: S608
+            f" WHERE %(last)s::bigint IS NULL OR {beyond} {order} FETCH FIRST %(many)s ROWS WITH TIES",
+            {"last": last, "many": _ROWS_PER_READ},
         )
         yield from (AuditRow(**row) for row in rows)
         if len(rows) < _ROWS_PER_READ:
             return
-        before = rows[-1]["sequence"]
+        last = rows[-1]["sequence"]
 
 
 def _plain(value: Any) -> Any:

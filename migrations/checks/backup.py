@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from analytics.sentences import duration
 from catalog.database import Database
 from catalog.settings import PolicySettings
 from catalog.terminal import size
@@ -40,8 +41,8 @@ def require_proof(db: Database, plan: Plan, policy: PolicySettings, now: datetim
     age = now - max(backup.made_at for backup in proved)
     if age > timedelta(hours=policy.backup_max_age_hours):
         raise RefusedError(
-            f"its backup is {age.total_seconds() / 3600:.0f} hours old, more than"
-            f" {policy.backup_max_age_hours} allowed; nothing was changed",
+            f"its backup is {duration(age)} old, the policy allows"
+            f" {duration(timedelta(hours=policy.backup_max_age_hours))}; nothing was changed",
             where=plan.id,
             todo=f"{todo}; raise policy.backup_max_age_hours where that takes as long",
         )

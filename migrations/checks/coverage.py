@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from analytics.sentences import count
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity
 
@@ -13,7 +14,7 @@ def check(situation: Situation) -> Iterator[Finding]:
         return
     window = covered.end - covered.start
     said = (
-        f"statements were logged and read for {covered.fraction:.1%} of the last {window.days} days:"
+        f"statements were logged and read for {covered.fraction:.1%} of the last {count(window.days, 'day')}:"
         " a rarer use would not have been seen"
     )
     if covered.fraction < policy.coverage_required:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from catalog.elements import Element, Kind
-from catalog.snapshot import Constraint
+from catalog.objects import Constraint
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from analytics.sentences import duration
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity
 
@@ -18,13 +19,13 @@ def check(situation: Situation) -> Iterator[Finding]:
                 Severity.BLOCK,
                 str(element),
                 f"was made or altered at {age.changed_at:%Y-%m-%d %H:%M} UTC, less than"
-                f" {situation.policy.min_age_days:g} days ago",
+                f" {duration(timedelta(days=situation.policy.min_age_days))} ago",
                 "Ask who did it; what is new may wait for its first use",
             )
         elif not age.changed_at and not (age.existed_at and age.existed_at <= youngest):
             unknown.append(str(element))
     if unknown and situation.policy.min_age_days:
-        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        more = f" and {len(unknown) - 3:,} more" if len(unknown) > 3 else ""
         yield Finding(
             "age-unknown",
             Severity.INFO,

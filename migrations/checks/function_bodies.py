@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from catalog.closure import mentions
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.snapshot import Function, Snapshot, StoredUse
+from catalog.objects import Function, StoredUse
+from catalog.snapshot import Snapshot
 from ingest.grammar.bodies import Body, read_body
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity

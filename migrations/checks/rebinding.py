@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from catalog.closure import mentions
 from catalog.elements import Element, Kind
-from catalog.snapshot import Function, Snapshot
+from catalog.objects import Function
+from catalog.snapshot import Snapshot
 from ingest.grammar.bodies import read_body
 from ingest.grammar.references import ColumnUse, Name
 from migrations.checks.situation import Situation

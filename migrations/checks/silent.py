@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from catalog.elements import Element, Kind
-from catalog.snapshot import Function
+from catalog.objects import Function
 from ingest.grammar.bodies import Body, read_body
 from migrations.checks.function_bodies import mentioning, surely_unrelated
 from migrations.checks.situation import Situation

@@ -16,8 +16,9 @@ from catalog.closure import Dependant, dependants
 from catalog.counters import CounterSample, read_counters
 from catalog.database import Database, load_sql
 from catalog.elements import Element, Kind
+from catalog.objects import Relation
 from catalog.settings import BackupSettings, PolicySettings, Settings
-from catalog.snapshot import Relation, Snapshot
+from catalog.snapshot import Snapshot
 from ingest.schemas import Source
 from migrations import breaker, registry, row_proof
 from migrations.backup import SCANS_PER_BACKUP

@@ -17,7 +17,6 @@ class Server:
     is_standby: bool
     role: str
     keeps_commit_times: bool
-    sees_all_sessions: bool
     may_stat_files: bool
     search_path: str
     missing_registry_rights: list[str]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from catalog.snapshot import Function
+from catalog.objects import Function
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity
 

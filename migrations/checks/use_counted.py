@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+from analytics.sentences import count
 from catalog.counters import Counter
 from catalog.elements import Element, Kind
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity
+
+_COUNTED = (Kind.TABLE, Kind.MATVIEW, Kind.INDEX, Kind.SEQUENCE)
 
 
 def check(situation: Situation) -> Iterator[Finding]:
@@ -17,7 +20,7 @@ def check(situation: Situation) -> Iterator[Finding]:
     """
     for element in situation.elements:
         counter = situation.counters.counters.get(situation.snapshot.oid(element) or 0)
-        if element.kind not in (Kind.TABLE, Kind.INDEX) or counter is None:
+        if element.kind not in _COUNTED or counter is None:
             continue
         counter = replace(counter, reads=max(0, counter.reads - situation.own_scans.get(counter.oid, 0)))
         if counter.reads or counter.writes:
@@ -26,7 +29,9 @@ def check(situation: Situation) -> Iterator[Finding]:
 
 def _finding(situation: Situation, element: Element, counter: Counter) -> Finding:
     window = timedelta(days=situation.policy.quiet_days)
-    counted = f"{counter.reads} scans and {counter.writes} written rows counted"
+    counted = f"{count(counter.reads, 'scan')} and {count(counter.writes, 'written row')} counted"
+    if element.kind is Kind.SEQUENCE:
+        counted = f"{count(counter.reads, 'read')} (a dump's among them) counted"
     if counter.last_read_at and counter.last_read_at >= situation.now - window:
         return Finding(
             "use-counted",

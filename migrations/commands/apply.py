@@ -12,12 +12,20 @@ from catalog.settings import Settings
 from catalog.terminal import JsonOption, console, invocation, many, print_json
 from migrations import approvals, show, workflow
 from migrations.approvals import Approval
-from migrations.commands.arm import print_armed
 from migrations.commands.asking import YesOption, ask
-from migrations.commands.guard import end_as_seen, guarded_action, guarded_time, listen, print_report, watch
+from migrations.commands.guard import (
+    alerting,
+    end_as_seen,
+    guarded_action,
+    guarded_time,
+    listen,
+    print_report,
+    watch,
+)
 from migrations.errors import RefusedError
 from migrations.overrides import parse_all
 from migrations.plan import Plan, load_plan
+from migrations.show_sensors import print_armed, print_costs
 
 _DIGITS = 8
 
@@ -51,8 +59,10 @@ def apply(
     """
     invoked = invocation(ctx)
     settings = invoked.settings
-    # Where there is nothing to hear, or to be done then, nothing is renamed.
-    guarding = (listen(invoked), guarded_time(guard), guarded_action(invoked)) if guard else None
+    # Where there is nothing to hear, nothing to be done then, or nobody who can be told, nothing is renamed.
+    guarding = (
+        (listen(invoked), alerting(invoked), guarded_time(guard), guarded_action(invoked)) if guard else None
+    )
     answered = parse_all(override or [])
     loaded = load_plan(plan_file)
     with invoked.connect() as db:
@@ -69,7 +79,7 @@ def apply(
             datetime.now(UTC),
             on_step=(lambda _: None)
             if as_json
-            else (lambda line: console.print(f"  [green]✓[/] {escape(line)}", soft_wrap=True)),
+            else (lambda line: show.print_hanging("  [green]✓[/]", escape(line))),
             overrides=answered,
             with_sensors=arm,
             # From here on, so that not one statement after the rename is missed.
@@ -79,8 +89,8 @@ def apply(
         _print_done(loaded, done)
     report = None
     if guarding:
-        heard, length, action = guarding
-        report = watch(invoked, heard, loaded.id, length, action, as_json=as_json)
+        heard, alerts, length, action = guarding
+        report = watch(invoked, heard, alerts, loaded.id, length, action, as_json=as_json)
     if as_json:
         print_json(
             {
@@ -103,7 +113,8 @@ def _print_done(loaded: Plan, done: workflow.Applied) -> None:
         f"  [green]✓[/] renamed {many(len(loaded.steps), 'element')} in one transaction: [bold]{loaded.id}[/]"
     )
     print_armed(done.armed)
-    console.print(f"Back again with `pgattic rollback {loaded.id}`, or one with `--element`")
+    print_costs(done.armed)
+    console.print(f"Back again with `pgattic rollback {loaded.id}`, or one with `--element`", soft_wrap=True)
 
 
 def _confirm(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.terminal import JsonOption, console, invocation, many, print_json, when
 from migrations import approvals, audit, show
 from migrations.plan import check_drift, load_plan

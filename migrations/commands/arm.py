@@ -1,22 +1,19 @@
 """The command `arm`."""
 
-from collections import Counter
-from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from catalog.terminal import JsonOption, console, invocation, many, print_json
+from catalog.terminal import JsonOption, invocation, print_json
 from migrations import audit, registry, sensors
 from migrations.commands import telling
 from migrations.commands.asking import YesOption, ask
 from migrations.commands.choosing import ChosenArgument, chosen
-from migrations.sensors import Armed, SensorKind
-from migrations.sensors.costs import DOCUMENTED, Cost, measure
+from migrations.sensors.costs import measure
 from migrations.sensors.logging import why_unlogged
-
-_ELEMENTS_IN_FULL = 20
+from migrations.show import print_hanging
+from migrations.show_sensors import print_armed, print_costs
 
 
 def arm(
@@ -55,38 +52,5 @@ def arm(
         return
     print_armed(done)
     for why in unlogged:
-        console.print(f"  [yellow]blind[/] {escape(why)}", soft_wrap=True)
-    _print_costs(costs)
-
-
-def print_armed(done: Iterable[Armed]) -> None:
-    """Print what each element has now, and why it has no more; of many only how many have what."""
-    armed = list(done)
-    if len(armed) > _ELEMENTS_IN_FULL:
-        counts = Counter(kind for one in armed for kind in (*one.made, *one.had))
-        found = ", ".join(f"{many(counts[kind], kind.value)}" for kind in SensorKind if counts[kind])
-        console.print(f"  [green]✓[/] sensors on {many(len(armed), 'element')}: {found or 'none'}")
-        return
-    for one in armed:
-        has = ", ".join(kind.value for kind in (*one.made, *one.had))
-        mark = "[green]✓[/]" if has else "[dim]-[/]"
-        already = "" if one.made or not one.had else " [dim](before)[/]"
-        console.print(f"  {mark} {escape(str(one.element))}: {has or 'no sensor'}{already}", soft_wrap=True)
-        for kind, why in one.refused.items():
-            console.print(f"      [dim]no {kind.value}: {escape(why)}[/]", soft_wrap=True)
-
-
-def _print_costs(costs: tuple[Cost, ...]) -> None:
-    if not costs:
-        console.print(f"[dim]Cost: {DOCUMENTED}; `--measure` measures it here[/]", soft_wrap=True)
-        return
-    for cost in costs:
-        console.print(
-            f"  {cost.kind}: {cost.with_us:,.0f} µs of server time a statement, {cost.without_us:,.0f} µs"
-            f" without ([bold]+{cost.added_us:,.0f} µs[/])"
-        )
-    console.print(
-        f"[dim]Measured here on a temporary table; {many(len(costs), 'kind')} of sensor, each line is in the"
-        " server's log[/]",
-        soft_wrap=True,
-    )
+        print_hanging("  [yellow]blind[/]", escape(why))
+    print_costs(done, costs)

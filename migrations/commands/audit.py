@@ -133,6 +133,9 @@ def reseal(
     console.print(f"Sealed {many(made.count, 'row')}, head {made.head[:16]}…")
 
 
+# A summary longer than this ends with the last fact that is whole.
+_SUMMARY = 160
+_ONE_OF = {"sql": "statement"}
 _KEY_TODO = (
     "Set PGATTIC_AUDIT__KEY, or audit.key_file to a file that only pgattic can read (`openssl rand -hex 32`)"
 )
@@ -161,11 +164,24 @@ def _cells(row: AuditRow) -> tuple[object, ...]:
 def _summary(detail: object) -> str:
     if not isinstance(detail, dict):
         return ""
-    return ", ".join(
-        f"{key} {value}" if not isinstance(value, list) else f"{len(value)} {key}"
+    facts = [
+        _fact(key, value)
         for key, value in detail.items()
         if value is not None and not isinstance(value, dict)
-    )[:160]
+    ]
+    text = ", ".join(facts)
+    return text if len(text) <= _SUMMARY else f"{text[:_SUMMARY].rpartition(', ')[0] or text[:_SUMMARY]}, …"
+
+
+def _fact(key: str, value: object) -> str:
+    """One key of a detail: of a list only how many, of a hash its beginning."""
+    match value:
+        case list():
+            return many(len(value), _ONE_OF.get(key, key.removesuffix("s")))
+        case str() if key.endswith("_hash"):
+            return f"{key.replace('_', ' ')} {value[:8]}"
+        case _:
+            return f"{key.replace('_', ' ')} {value}"
 
 
 def _print_verdict(verdict: Verdict) -> None:

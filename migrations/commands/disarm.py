@@ -10,6 +10,8 @@ from migrations import audit, registry, sensors
 from migrations.commands import telling
 from migrations.commands.asking import YesOption, ask
 from migrations.commands.choosing import ChosenArgument, chosen
+from migrations.sensors.targets import WITHOUT_SENSORS
+from migrations.show_sensors import print_without_sensors
 
 
 def disarm(
@@ -43,8 +45,11 @@ def disarm(
         print_json({"disarmed": done})
         return
     for one in done:
+        if not one.removed and not one.notes and one.element.kind in WITHOUT_SENSORS:
+            continue
         taken = ", ".join(kind.value for kind in one.removed)
         mark = "[green]✓[/]" if taken else "[dim]-[/]"
         console.print(f"  {mark} {escape(str(one.element))}: {taken or 'had no sensor'}", soft_wrap=True)
         for note in one.notes:
             console.print(f"      [yellow]note[/] {escape(note)}", soft_wrap=True)
+    print_without_sensors(one.element for one in done)

@@ -1,20 +1,23 @@
 """The command `guard`."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from analytics.alerting.urgent import UrgentAlerts
+from analytics.sentences import duration as duration_in_words
 from catalog.errors import FINDING
 from catalog.terminal import Invocation, JsonOption, console, invocation, many, print_json
 from ingest.watch import Watcher, ending_on_signals
 from migrations import registry
 from migrations.durations import duration_of
 from migrations.errors import RefusedError
-from migrations.guard import Action, Guard, Outcome, Report, newest_migration
+from migrations.guard import Action, Guard, Outcome, Report, migration_to_guard
 from migrations.guard_log import GuardedLog
+from migrations.show import print_hanging
 
 _MARKS = {Outcome.BROUGHT_BACK: "[green]✓[/]", Outcome.FAILED: "[bold red]✗[/]", Outcome.TOLD: "[yellow]![/]"}
 
@@ -40,9 +43,10 @@ def guard(
     length = guarded_time(duration)
     with invoked.connect() as db:
         registry.require(db)
-        wanted = migration_id or newest_migration(db)
+        wanted = migration_to_guard(db, migration_id)
     action = guarded_action(invoked, on_failure)
-    report = watch(invoked, listen(invoked), wanted, length, action, as_json=as_json)
+    alerts = alerting(invoked)
+    report = watch(invoked, listen(invoked), alerts, wanted, length, action, as_json=as_json)
     if as_json:
         print_json(report)
     else:
@@ -81,9 +85,15 @@ def listen(invoked: Invocation) -> GuardedLog:
         return GuardedLog(invoked.settings.logs, db.name, zone, prefix)
 
 
+def alerting(invoked: Invocation) -> UrgentAlerts:
+    """Those who are told of other alerts, too; raises SettingsError where they are configured wrongly."""
+    return UrgentAlerts(invoked.settings, invoked.connect, lambda: datetime.now(UTC))
+
+
 def watch(
     invoked: Invocation,
     log: GuardedLog,
+    alerts: UrgentAlerts,
     migration_id: str,
     length: timedelta,
     action: Action,
@@ -98,15 +108,16 @@ def watch(
         log,
         migration_id,
         action,
-        tell=(lambda _: None)
-        if as_json
-        else (lambda line: console.print(f"  {escape(line)}", soft_wrap=True)),
+        tell=(lambda _: None) if as_json else (lambda line: print_hanging(" ", escape(line))),
+        alert=alerts.give,
     )
     until = monotonic() + length.total_seconds()
-    with watcher, ending_on_signals(watcher):
+    # Left last: what it was given is delivered after the guard has ended.
+    with alerts, watcher, ending_on_signals(watcher):
         if not as_json:
             console.print(
-                f"Guarding {migration_id} for {length} ({action.value}); Ctrl-C ends it and changes nothing",
+                f"Guarding {migration_id} for {duration_in_words(length)} ({action.value});"
+                " Ctrl-C ends it and changes nothing",
                 soft_wrap=True,
             )
         return guarded.run(lambda: watcher.wait_for_change(until))
@@ -120,18 +131,20 @@ def end_as_seen(report: Report) -> None:
 
 def print_report(report: Report) -> None:
     """Print what was seen and what became of it."""
-    seconds = (report.ended_at - report.began_at).total_seconds()
-    console.print(f"Guarded {report.migration_id} for {seconds:.0f} s: {report.ended}")
+    length = duration_in_words(timedelta(seconds=round((report.ended_at - report.began_at).total_seconds())))
+    console.print(f"Guarded {report.migration_id} for {length}: {report.ended}", soft_wrap=True)
     for seen in report.seen:
         after = f" after {seen.seconds:.2f} s" if seen.seconds is not None else ""
-        console.print(
-            f"  {_MARKS[seen.outcome]} {escape(str(seen.first.element))}: {seen.outcome.value}{after},"
+        print_hanging(
+            f"  {_MARKS[seen.outcome]}",
+            f"{escape(str(seen.first.element))}: {seen.outcome.value}{after},"
             f" {many(seen.failures, 'failing statement')}",
-            soft_wrap=True,
         )
         if seen.why:
-            console.print(f"      [dim]{escape(seen.why)}[/]", soft_wrap=True)
+            print_hanging("     ", f"[dim]{escape(seen.why)}[/]")
     if not report.seen:
         console.print("  [green]✓[/] nothing failed on a former name")
     left = len(report.still_in_attic)
-    console.print(f"{many(left, 'element')} of it in the attic")
+    console.print(
+        f"{many(left, 'element')} of it still in the attic" if left else "Nothing of it is in the attic now"
+    )

@@ -13,7 +13,9 @@ from migrations import audit, registry, setup
 def init(
     ctx: typer.Context,
     dsn: Annotated[str | None, typer.Option(help="libpq connection string, without a password.")] = None,
-    logs: Annotated[Path | None, typer.Option(help="Folder of the server's csvlog files.")] = None,
+    logs: Annotated[
+        Path | None, typer.Option(help="Folder of the server's log files: csvlog, jsonlog or stderr.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder for the evidence tables and backups.")] = None,
     environment: Annotated[
         Environment, typer.Option(help="Production asks for a confirmation before it renames.")

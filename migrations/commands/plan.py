@@ -10,8 +10,9 @@ from analytics.scan import Candidate, scan
 from analytics.store import Evidence
 from catalog.counters import CounterSample, read_counters
 from catalog.names import Reason
+from catalog.reading import read_snapshot
 from catalog.settings import Settings
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.snapshot import Snapshot
 from catalog.terminal import JsonOption, invocation, print_json
 from migrations import overrides, show, workflow
 from migrations.batches import Batch

@@ -1,8 +1,9 @@
 """The command `status`."""
 
 import typer
+from rich.markup import escape
 
-from catalog.snapshot import read_attic
+from catalog.attic import read_attic
 from catalog.terminal import JsonOption, console, invocation, print_json, print_table, size, when
 from migrations import checkpoints, registry, show
 from migrations.commands.checkpoint import print_checkpoints
@@ -26,11 +27,8 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
         return
     print_table(
         "Migrations",
-        ("migration", "state", "reason", "by", "applied (UTC)", "elements", "in the attic"),
-        [
-            (m.id, m.state, m.reason, m.applied_by, when(m.applied_at), m.elements, m.in_attic)
-            for m in migrations
-        ],
+        ("migration", "state", "reason", "by", "applied (UTC)", "in attic"),
+        [(m.id, m.state, m.reason, escape(m.applied_by), when(m.applied_at), _part(m)) for m in migrations],
     )
     show.print_attic(attic)
     if known:
@@ -44,9 +42,13 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
                 b.migration_id,
                 when(b.made_at),
                 when(b.proved_at),
-                sum(t["rows"] for t in b.tables),
+                f"{sum(t['rows'] for t in b.tables):,}",
                 size(b.total_bytes),
             )
             for b in backups
         ],
     )
+
+
+def _part(migration: registry.MigrationRow) -> str:
+    return f"{migration.in_attic:,} of {migration.elements:,}"

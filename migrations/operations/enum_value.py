@@ -19,11 +19,12 @@ def check(snapshot: Snapshot, element: Element) -> Iterator[Finding]:
         return
     columns = sum(column.type_oid == enum.oid for table in snapshot.relations for column in table.columns)
     if columns:
+        every = "the column" if columns == 1 else f"all {columns:,} columns"
         yield Finding(
             "cannot-see",
             Severity.WARN,
             str(element),
-            f"cannot see whether rows hold it without reading all {columns} columns of its type; those that"
+            f"cannot see whether rows hold it without reading {every} of its type; those that"
             " do show the new label at once, and a program that looks for the old one finds none, silently",
             "Count the rows that hold it",
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from catalog.database import Database, Json, load_sql
@@ -73,7 +73,16 @@ def arm(
         items = _selected(db, selection, lock=True)
         return arm_within(db, items, str(selection))
 
-    return _carried_out(db, Event.ARM, selection, once, oids, policy, on_retry)
+    begun = db.fetch_value("SELECT clock_timestamp()")
+    done = _carried_out(db, Event.ARM, selection, once, oids, policy, on_retry)
+    # Who read before the commit passed the grant without a line: it tells from now on. Nobody writes past a
+    # trigger that is being made.
+    db.execute(
+        "UPDATE pgattic.sensor SET made_at = clock_timestamp()"
+        " WHERE kind = %s AND made_at >= %s AND removed_at IS NULL",
+        [SensorKind.GRANT.value, begun],
+    )
+    return done
 
 
 def disarm(
@@ -117,11 +126,13 @@ def arm_within(db: Database, items: Sequence[DeprecatedElement], subject: str) -
     """Arm elements in the current transaction, which has taken its turn and reserved the audit trail."""
     role = audit_grants.audit_role(db)
     armed = armed_on(db, items)
-    # What somebody took away is made again.
-    gone = [sensor for sensor in armed if not sensor.is_ours]
+    # What somebody took away or switched off is made again.
+    gone = [sensor for sensor in armed if not sensor.is_ours or sensor.is_off]
+    known = {sensor.key for sensor in armed} - {sensor.key for sensor in gone}
+    off = {sensor.key for sensor in gone if sensor.is_ours}
+    # While they are recorded still: what is left of a grant of ours is not somebody else's.
+    plans = [_offered(target, role, known, off) for target in read_targets(db, items, role)]
     record_removed(db, gone)
-    known = {sensor.key for sensor in armed if sensor.is_ours}
-    plans = [_offered(target, role, known) for target in read_targets(db, items, role)]
     made = sorted(
         (sensor for _, sensors in plans for sensor in sensors),
         # Tables in one order everywhere, so that two changes do not wait for each other.
@@ -156,16 +167,24 @@ def record_removed(db: Database, sensors: Iterable[SensorNow]) -> None:
         )
 
 
-def _offered(target: Target, role: str | None, known: set[SensorKey]) -> tuple[Target, list[Sensor]]:
-    """The sensors that an element can have and has not."""
+def _offered(
+    target: Target, role: str | None, known: set[SensorKey], off: set[SensorKey]
+) -> tuple[Target, list[Sensor]]:
+    """The sensors that an element can have and has not; of those that are off, what switches them on."""
     found = (*trigger.sensors(target), *canary.sensors(target), *audit_grants.sensors(target, role))
-    return target, [sensor for sensor in found if sensor.key not in known]
+    return target, [
+        # The last statement of each is the one that does it: the trigger itself is there.
+        replace(sensor, statements=sensor.statements[-1:]) if sensor.key in off else sensor
+        for sensor in found
+        if sensor.key not in known
+    ]
 
 
 def _armed(target: Target, sensors: Sequence[Sensor], armed: Sequence[SensorNow], role: str | None) -> Armed:
     item = target.item
     made = {sensor.kind for sensor in sensors}
-    had = {sensor.kind for sensor in armed if sensor.is_ours and _is_of(sensor, item)} - made
+    own = {sensor.kind for sensor in armed if sensor.is_ours and not sensor.is_off and _is_of(sensor, item)}
+    had = own - made
     reasons = {
         SensorKind.TRIGGER: trigger.against(target),
         SensorKind.CANARY: canary.against(target),

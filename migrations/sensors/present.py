@@ -15,7 +15,8 @@ from migrations.sensors.targets import SensorKey, SensorKind, ShimView
 
 @dataclass(frozen=True)
 class SensorNow:
-    """A sensor that is armed; `is_there` is false where somebody removed what it is made of.
+    """A sensor that is armed; `is_there` is false where somebody removed what it is made of, `is_off` says
+    that somebody switched its trigger off or took back a part of its grant.
 
     `relation` is the table or view that it is on, by its present name; `column` that of a grant on one;
     `is_shared` says that another element, which is not among those asked for, has the same grant;
@@ -37,6 +38,7 @@ class SensorNow:
     relation: str | None
     column: str | None
     is_there: bool
+    is_off: bool = False
     is_shared: bool = False
     definition: str | None = None
     options: tuple[str, ...] = ()

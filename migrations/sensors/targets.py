@@ -10,6 +10,8 @@ from catalog.elements import Element, Kind
 from migrations.registry import DeprecatedElement
 
 TABLE_KINDS = frozenset({"r", "p"})
+# Nothing can be put on these.
+WITHOUT_SENSORS = frozenset({Kind.INDEX, Kind.CONSTRAINT, Kind.ENUM, Kind.ENUM_VALUE, Kind.SEQUENCE})
 
 
 class SensorKind(StrEnum):

@@ -16,7 +16,7 @@ _REFUSED = {
     Kind.VIEW: "a write through a view fires the triggers of the tables behind it, and none of the view",
     Kind.MATVIEW: "nothing but REFRESH writes it, and it can have no trigger",
     Kind.INDEX: "it has no writes of its own: counters speak for it",
-    Kind.CONSTRAINT: "it has no writes of its own: errors and the counters of its index speak for it",
+    Kind.CONSTRAINT: "it has no writes of its own: errors speak for it, and counters where it has an index",
     Kind.SEQUENCE: "it can have no trigger",
     Kind.ENUM: "a type is not written",
     Kind.ENUM_VALUE: "a label is not written",

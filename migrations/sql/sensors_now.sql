@@ -10,6 +10,18 @@ SELECT s.id, s.migration_id, s.position, s.element, s.kind, s.object_oid::bigint
             WHEN 'canary' THEN c.relkind = 'v'
             ELSE c.oid IS NOT NULL AND r.oid IS NOT NULL AND (s.column_number IS NULL OR a.attname IS NOT NULL)
        END AS is_there,
+       -- Somebody switched it off, or took away a part of it.
+       CASE s.kind
+            WHEN 'trigger' THEN EXISTS (SELECT FROM pg_trigger g
+                                        WHERE g.tgrelid = s.object_oid AND g.tgname = s.name AND g.tgenabled <> 'A')
+            WHEN 'grant' THEN EXISTS (
+                SELECT unnest(s.privileges)
+                EXCEPT
+                SELECT x.privilege_type
+                FROM aclexplode(CASE WHEN s.column_number IS NULL THEN c.relacl ELSE a.attacl END) x
+                WHERE x.grantee = r.oid)
+            ELSE false
+       END AS is_off,
        -- Another element, which stays armed, has the same grant.
        s.kind = 'grant' AND EXISTS (
            SELECT FROM pgattic.sensor o

@@ -2,7 +2,6 @@
 SELECT pg_is_in_recovery() AS is_standby,
        current_user::text AS role,
        current_setting('track_commit_timestamp')::boolean AS keeps_commit_times,
-       pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all_sessions,
        has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE') AS may_stat_files,
        current_setting('search_path') AS search_path,
        (SELECT coalesce(array_agg(format('%s ON %s', p.privilege, c.oid::regclass) ORDER BY c.relname), '{}')

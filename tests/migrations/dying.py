@@ -14,7 +14,7 @@ from typing import Any, Self
 import psycopg
 
 from catalog.database import Database
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations.apply import apply
 from migrations.plan import load_plan
 

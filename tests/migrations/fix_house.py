@@ -9,7 +9,7 @@ import pytest
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations import registry
 from migrations.apply import apply
 from migrations.plan import Plan, make_plan
@@ -41,7 +41,7 @@ class House:
     def db(self) -> Database:
         return self.database.db
 
-    def plan(self, *elements: str, soft: bool = False) -> Plan:
+    def plan(self, *elements: str, **options: bool) -> Plan:
         return make_plan(
             read_snapshot(self.db),
             [Element.parse(text) for text in elements],
@@ -49,11 +49,11 @@ class House:
             environment="development",
             role="dba",
             now=datetime.now(UTC),
-            **({"soft": True} if soft else {}),
+            **options,
         )
 
-    def deprecate(self, *elements: str, soft: bool = False) -> Plan:
-        plan = self.plan(*elements, soft=soft)
+    def deprecate(self, *elements: str, **options: bool) -> Plan:
+        plan = self.plan(*elements, **options)
         apply(self.db, plan)
         return plan
 

@@ -1,5 +1,6 @@
 """A small shop with one element of each kind that nobody uses, and settings to migrate it with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,23 +42,24 @@ class Shop:
         wanted = [Element.parse(text) for text in elements] or self.unused
         return workflow.prepare(self.db, self.settings, wanted, Reason.UNUSED, datetime.now(UTC))
 
-    def apply(self, plan: Plan) -> workflow.Applied:
-        return workflow.carry_out(self.db, self.settings, plan, datetime.now(UTC), on_step=lambda _: None)
+    def apply(self, plan: Plan, on_step: Callable[[str], None] = lambda _: None) -> workflow.Applied:
+        return workflow.carry_out(self.db, self.settings, plan, datetime.now(UTC), on_step=on_step)
 
 
 @pytest.fixture
 def shop(database: FreshDatabase, tmp_path: Path) -> Shop:
     """The shop on each supported server in turn."""
-    return _shop(database, tmp_path)
+    return built(database, tmp_path)
 
 
 @pytest.fixture
 def shop18(database18: FreshDatabase, tmp_path: Path) -> Shop:
     """The shop on PostgreSQL 18 only."""
-    return _shop(database18, tmp_path)
+    return built(database18, tmp_path)
 
 
-def _shop(database: FreshDatabase, tmp_path: Path) -> Shop:
+def built(database: FreshDatabase, tmp_path: Path) -> Shop:
+    """The shop in a database, beside whatever is there."""
     db = database.db
     db.execute(SCHEMA)
     registry.install(db)

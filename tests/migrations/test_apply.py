@@ -12,8 +12,8 @@ from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import LockTimeoutError, StatementFailedError
 from catalog.names import Reason
+from catalog.reading import read_snapshot
 from catalog.settings import PolicySettings
-from catalog.snapshot import read_snapshot
 from migrations import audit, breaker, registry, workflow
 from migrations.apply import apply
 from migrations.audit.chain import AuditRow

@@ -375,6 +375,14 @@ def test_list_shows_the_newest_first_and_filters(run: CommandLine, audited18: Fr
     assert "it failed" in run("audit", "list").out
 
 
+def test_the_list_sums_up_what_was_recorded(run: CommandLine, audited18: FreshDatabase) -> None:
+    long = "x" * 90
+    detail = {"plan_hash": "0123456789abcdef", "elements": ["one"], "sql": ["a", "b"], "rows": {"t": 1}}
+    audit.record(audited18.db, audit.Event.APPLY_INTENT, "m1", {**detail, "error": long, "note": "y" * 40})
+    out = run("audit", "list").out
+    assert f"plan hash 01234567, 1 element, 2 statements, error {long}, …" in " ".join(out.split())
+
+
 def test_an_export_can_be_checked_without_us(
     run: CommandLine, audited18: FreshDatabase, tmp_path: Path
 ) -> None:

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from catalog.settings import BackupSettings, DatabaseSettings, DataSettings, Log
 from migrations import audit, breaker
 from migrations.apply import apply
 from migrations.commands.guard import guarded_time
-from migrations.errors import RefusedError
+from migrations.errors import NothingInAtticError
 from migrations.guard import Action, Guard, Outcome, Report
 from migrations.guard_log import GuardedLog
 from migrations.plan import Plan
@@ -64,9 +65,17 @@ def settings_of(house: House, tmp_path: Path) -> Settings:
 
 
 @contextmanager
-def guarding(house: House, plan: Plan, tmp_path: Path, action: Action) -> Iterator[Watch]:
+def guarding(
+    house: House,
+    plan: Plan,
+    tmp_path: Path,
+    action: Action,
+    *,
+    settings: Settings | None = None,
+    alert: Callable[[Mapping[str, Any]], None] = lambda _: None,
+) -> Iterator[Watch]:
     """A guard from before the apply of a plan on."""
-    settings = settings_of(house, tmp_path)
+    settings = settings or settings_of(house, tmp_path)
     log = GuardedLog(settings.logs, house.database.name, "UTC")
     apply(house.db, plan)
     ended = threading.Event()
@@ -75,7 +84,7 @@ def guarding(house: House, plan: Plan, tmp_path: Path, action: Action) -> Iterat
         return Database.connect(house.database.dsn())
 
     def run() -> None:
-        guard = Guard(connect, settings, log, plan.id, action, tell=watch.told.append)
+        guard = Guard(connect, settings, log, plan.id, action, tell=watch.told.append, alert=alert)
         watch.reports.append(guard.run(lambda: not ended.wait(0.05)))
 
     watch = Watch(threading.Thread(target=run), ended)
@@ -227,10 +236,7 @@ def test_a_refused_rollback_is_told_and_not_tried_again(house18: House, tmp_path
     assert [entry["detail"]["outcome"] for entry in last] == ["failed"]
 
 
-def test_a_rollback_that_waits_for_a_lock_is_tried_again(
-    house18: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("migrations.retry._ATTEMPTS", 1)
+def test_a_rollback_that_waits_for_a_lock_is_tried_again(house18: House, tmp_path: Path) -> None:
     plan = house18.plan(TABLE)
     now = plan.steps[0].deprecated_name
     with guarding(house18, plan, tmp_path, Action.ROLLBACK_ELEMENT) as watch:
@@ -244,6 +250,79 @@ def test_a_rollback_that_waits_for_a_lock_is_tried_again(
         report = watch.wait()
     assert report.seen[0].outcome is Outcome.BROUGHT_BACK
     assert report.seen[0].why is None
+
+
+def test_of_several_that_fail_at_once_one_that_waits_keeps_no_other_back(
+    house18: House, tmp_path: Path
+) -> None:
+    house18.db.execute("CREATE TABLE second (id int); CREATE TABLE third (id int)")
+    names = ("users_old", "second", "third")
+    plan = house18.plan(*(f"table:public.{name}" for name in names))
+    now = next(step.deprecated_name for step in plan.steps if step.element == USERS)
+    together = threading.Barrier(len(names))
+
+    def use(name: str) -> None:
+        with Database.connect(house18.database.dsn(), application_name="shop") as app:
+            together.wait(30)
+            assert not readable(app, name)
+
+    with guarding(house18, plan, tmp_path, Action.ROLLBACK_ELEMENT) as watch:
+        with (
+            Database.connect(house18.database.dsn(), application_name="report") as reader,
+            reader.transaction(),
+        ):
+            reader.execute(f"SELECT * FROM {now}")
+            clients = [threading.Thread(target=use, args=(name,)) for name in names]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join(60)
+            # The others come back while somebody holds the lock on the first.
+            until(lambda: house18.in_attic() == [TABLE])
+        report = watch.wait()
+    assert {str(seen.first.element): seen.outcome for seen in report.seen} == {
+        f"table:public.{name}": Outcome.BROUGHT_BACK for name in names
+    }
+    assert house18.in_attic() == []
+
+
+def test_where_locks_are_held_longer_than_the_guard_lasts_the_breaker_opens_and_it_is_told(
+    house18: House, tmp_path: Path
+) -> None:
+    plan = house18.plan(TABLE)
+    now = plan.steps[0].deprecated_name
+    alerts: list[Mapping[str, Any]] = []
+    settings = settings_of(house18, tmp_path)
+    # Not one of the failures to get a lock, but the end of the guard opens it.
+    patient = settings.policy.model_copy(update={"lock_failures_allowed": 1000})
+    settings = settings.model_copy(update={"policy": patient})
+    with (
+        guarding(
+            house18, plan, tmp_path, Action.ROLLBACK_ELEMENT, settings=settings, alert=alerts.append
+        ) as watch,
+        Database.connect(house18.database.dsn(), application_name="report") as reader,
+        reader.transaction(),
+    ):
+        reader.execute(f"SELECT * FROM {now}")
+        fails(house18, "SELECT * FROM users_old WHERE name = 'secret'")
+        until(lambda: any("could not bring back" in line for line in watch.told))
+        assert not breaker.state(house18.db).is_open
+        report = watch.end()
+    assert report.still_in_attic == (USERS,)
+    assert report.seen[0].outcome is Outcome.FAILED
+    assert "report" in (report.seen[0].why or ""), "who held the lock"
+    state = breaker.state(house18.db)
+    assert (state.is_open, "the guard could not bring back" in (state.reason or "")) == (True, True)
+    assert [row["severity"] for row in alerts] == ["critical"] * 3
+    first, failed, ended = (row["message"] for row in alerts)
+    assert f"the guard brings back {plan.id}" in first
+    assert "could not bring back" in failed
+    assert "it is tried again" in failed
+    assert "is not back" in ended
+    assert "pgattic rollback" in ended
+    assert "secret" not in str(alerts)
+    outcomes = [row.content["detail"] for row in audit.read(house18.db) if row.content["event"] == "guard"]
+    assert [detail["outcome"] for detail in outcomes] == ["failed"]
 
 
 def test_a_server_that_is_away_for_a_moment_is_waited_for(house18: House, tmp_path: Path) -> None:
@@ -271,7 +350,7 @@ def test_what_is_not_in_the_attic_cannot_be_guarded(house18: House, tmp_path: Pa
     settings = settings_of(house18, tmp_path)
     log = GuardedLog(settings.logs, house18.database.name, "UTC")
     guard = Guard(lambda: Database.connect(house18.database.dsn()), settings, log, "m1", Action.ALERT)
-    with pytest.raises(RefusedError, match="nothing of it is in the attic"):
+    with pytest.raises(NothingInAtticError, match="nothing of it is in the attic"):
         guard.run(lambda: False)
 
 
@@ -307,7 +386,7 @@ def started(command: CommandLine, *arguments: str) -> subprocess.Popen[str]:
 
 def test_the_command_says_what_it_saw(house18: House, guardable: CommandLine) -> None:
     ended = guardable("guard")
-    assert (ended.code, "nothing is in the attic" in ended.err) == (1, True)
+    assert (ended.code, "nothing is in the attic" in ended.err) == (2, True)
     house18.deprecate(TABLE)
     found = json.loads(guardable("guard", "--for", "1s", "--on-failure", "alert", "--json").out)
     assert (found["action"], found["seen"], found["still_in_attic"]) == ("alert", [], [TABLE])

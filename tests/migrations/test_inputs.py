@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from catalog.counters import Counter, CounterSample
 from catalog.elements import Element, Kind, quote_identifier
 from catalog.names import Reason
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.reading import read_snapshot
+from catalog.snapshot import Snapshot
 from catalog.throwaway import ThrowawayServer
 from migrations import registry
 from migrations.apply import apply

@@ -12,7 +12,7 @@ import pytest
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations import audit, breaker, registry
 from migrations.apply import apply
 from migrations.audit.verify import verify

@@ -12,7 +12,8 @@ from catalog import names
 from catalog.database import Database, identifier, literal
 from catalog.elements import Element, Kind
 from catalog.names import MAX_NAME_BYTES, Reason
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.reading import read_snapshot
+from catalog.snapshot import Snapshot
 from migrations import registry
 from migrations.apply import apply
 from migrations.batches import Batch, batches_of

@@ -7,7 +7,7 @@ import pytest
 
 from catalog.elements import Element
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations import audit, workflow
 from migrations.errors import OverrideError, RefusedError
 from migrations.findings import Finding, Severity

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.elements import Element
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations.errors import PlanDriftedError, PlanError
 from migrations.plan import Plan, as_script, check_drift, load_plan, make_plan, save_plan
 from tests.fix_server import FreshDatabase

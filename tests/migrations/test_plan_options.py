@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations.plan import load_plan
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase

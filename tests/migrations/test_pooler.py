@@ -14,7 +14,7 @@ import pytest
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import ConnectionFailedError
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.throwaway import EMBEDDED_BIN, _free_port
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase

@@ -10,9 +10,10 @@ import pytest
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import LockTimeoutError
+from catalog.reading import read_snapshot
 from catalog.settings import PolicySettings
-from catalog.snapshot import read_snapshot
 from migrations import audit, breaker, checkpoints, registry
+from migrations.apply import apply
 from migrations.errors import BreakerOpenError, CheckpointError, IntegrityError, RollbackError
 from migrations.restoring import as_script
 from migrations.rollback import Scope, preview, rollback, waiting
@@ -20,6 +21,7 @@ from migrations.row_proof import prove_rows
 from tests.command_line import CommandLine
 from tests.migrations.fix_house import USERS, House
 from tests.migrations.fix_shop import Shop
+from tests.migrations.test_round_trip import dump
 
 
 def events(house: House) -> list[str]:
@@ -480,13 +482,44 @@ def test_grants_that_end_with_a_shim_are_told(house: House) -> None:
     assert any("SELECT to pg_monitor" in note for note in one.notes)
 
 
-def test_columns_that_share_a_shim_come_back_together(house: House) -> None:
-    plan = house.deprecate("column:public.orders.legacy", "column:public.orders.total", soft=True)
-    assert house.db.fetch_value("SELECT count(legacy) + count(total) FROM orders") == 0
-    with pytest.raises(RollbackError, match=r"shares its compatibility view orders with column"):
-        rollback(house.db, element=Element.parse("column:public.orders.legacy"))
+@pytest.mark.parametrize("armed", [False, True])
+def test_columns_that_share_a_shim_come_back_one_by_one(house: House, armed: bool) -> None:
+    before = dump(house.database)
+    columns = ("column:public.orders.legacy", "column:public.orders.total")
+    plan = house.plan(*columns, soft=True)
+    apply(house.db, plan, with_sensors=armed)
+    both = "SELECT count(legacy) + count(total) FROM orders"
+    assert house.db.fetch_value(both) == 0
+    (first,) = rollback(house.db, element=Element.parse(columns[0])).restored
+    assert first.notes == (f"its table stays behind the compatibility view orders, which {columns[1]} needs",)
+    # Whoever uses it finds it through the view, which still keeps the other one working.
+    assert house.in_attic() == [columns[1]]
+    house.db.execute("INSERT INTO orders (id, legacy, total) VALUES (1, 'x', 2)")
+    assert house.db.fetch_value(both) == 2
+    hidden = house.db.fetch_value(
+        "SELECT attrelid::regclass::text FROM pg_attribute WHERE attname = 'legacy'"
+        " AND attrelid <> 'orders'::regclass"
+    )
+    assert hidden == "orders_behind_view"
+    house.db.execute("DELETE FROM orders")
     house.back(plan)
-    assert house.exists("table:public.orders", "column:public.orders.legacy", "column:public.orders.total")
+    assert house.exists("table:public.orders", *columns)
+    assert dump(house.database) == before
+
+
+def test_a_column_leaves_the_view_to_its_table(house: House) -> None:
+    before = dump(house.database)
+    column, table = "column:public.orders.legacy", "table:public.orders"
+    plan = house.deprecate(column, table, soft=True)
+    with pytest.raises(RollbackError, match=r"also keeps column:public\.orders\.legacy working") as refused:
+        rollback(house.db, element=Element.parse(table))
+    assert f"`pgattic rollback {plan.id}`" in (refused.value.todo or "")
+    assert f"`pgattic rollback --element {column}`" in (refused.value.todo or "")
+    rollback(house.db, element=Element.parse(column))
+    assert house.in_attic() == [table]
+    assert house.db.fetch_value("SELECT count(legacy) FROM orders") == 0
+    rollback(house.db, element=Element.parse(table))
+    assert dump(house.database) == before
 
 
 def test_a_soft_column_in_a_schema_that_was_renamed_comes_back(house: House) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from catalog.database import identifier
 from catalog.elements import Element, Kind
 from catalog.names import Reason
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.reading import read_snapshot
+from catalog.snapshot import Snapshot
 from migrations import registry
 from migrations.apply import apply
 from migrations.errors import PlanError, RollbackError

@@ -11,7 +11,7 @@ from catalog.database import Database, identifier
 from catalog.elements import Element
 from catalog.errors import StatementFailedError
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations import registry
 from migrations.apply import apply
 from migrations.plan import Plan, make_plan

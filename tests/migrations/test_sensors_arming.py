@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from catalog.attic import read_attic
 from catalog.closure import dependants, present_element
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import LockTimeoutError
-from catalog.snapshot import read_attic, read_snapshot
+from catalog.reading import read_snapshot
 from migrations import audit, breaker, sensors
 from migrations.apply import apply
 from migrations.dependents import with_dependents

@@ -1,14 +1,31 @@
 """The commands: what they ask for, what they print, and when `apply` arms."""
 
 import json
+import re
+import time
+from pathlib import Path
 
 import pytest
 
-from catalog.snapshot import read_attic
+from catalog.attic import read_attic
+from migrations import registry
+from migrations.sensors import SensorKind
+from migrations.sensors.costs import TYPICAL_US, measure
 from tests.command_line import CommandLine
+from tests.fix_server import FreshDatabase
 from tests.migrations.fix_house import USERS, House
 
 TABLE = str(USERS)
+
+
+def logged(database: FreshDatabase, text: str, at_least: int = 0) -> int:
+    """How often the server's log has a text, once it has it so often; the collector writes a little later."""
+    for _ in range(300):
+        found = sum(file.read_text().count(text) for file in database.server.log_directory.glob("*.csv"))
+        if found >= at_least:
+            break
+        time.sleep(0.1)
+    return found
 
 
 def armed(house: House) -> dict[str, tuple[str, ...]]:
@@ -21,9 +38,9 @@ def test_arm_and_disarm_say_what_they_did(house18: House, command: CommandLine) 
     assert ended.code == 0, ended
     assert f"✓ {TABLE}: trigger" in ended.out
     assert "no canary: it was renamed without a view" in ended.out
-    assert "- index:public.orders_total_idx: no sensor" in ended.out
-    assert "Cost:" in ended.out
-    assert "(before)" in command("arm", plan.id, "--yes").out
+    assert "no sensor can be on 1 element; counters, errors and plans speak for it: index:" in ended.out
+    assert f"cost: a statement that uses them: trigger +{TYPICAL_US[SensorKind.TRIGGER]} µs;" in ended.out
+    assert f"✓ {TABLE}: trigger (already there)" in command("arm", plan.id, "--yes").out
     ended = command("disarm", TABLE, "--yes")
     assert ended.code == 0, ended
     assert f"✓ {TABLE}: trigger" in ended.out
@@ -50,7 +67,7 @@ def test_measuring_leaves_nothing_behind(house18: House, command: CommandLine) -
     house18.deprecate(TABLE)
     named = "SELECT array_agg(relname::text ORDER BY 1) FROM pg_class WHERE relname LIKE 'pgattic%'"
     before = house18.db.fetch_value(named)
-    assert "of server time" in command("arm", "--yes", "--measure").out
+    assert "server time, measured here" in command("arm", "--yes", "--measure").out
     assert house18.db.fetch_value(named) == before
 
 
@@ -107,3 +124,45 @@ def test_apply_arms_as_the_configuration_or_the_option_says(
     assert ended.code == 0, ended
     assert armed(house18) == {"table:public.unread": kinds}
     assert ("table:public.unread: trigger" in ended.out) is bool(kinds)
+    assert ("cost: a statement that uses them: trigger +" in ended.out) is bool(kinds)
+
+
+def test_a_reason_is_given_once_with_all_that_it_holds_for(house18: House, command: CommandLine) -> None:
+    house18.db.execute("CREATE TABLE other (id int)")
+    house18.deprecate(TABLE, "table:public.other", "column:public.orders.legacy", "enum:public.colour")
+    out = command("arm", "--yes").out
+    assert out.count("it was renamed without a view") == 1
+    assert out.count("pgaudit is not loaded here") == 1
+    assert "names no role (all of them)" in out
+    assert "- no sensor can be on 1 element" in out
+
+
+@pytest.mark.parametrize("arguments", [("arm", "--yes"), ("arm", "--yes", "--measure"), ("disarm", "--yes")])
+def test_lines_fit_a_terminal_of_80_columns(
+    house18: House, command: CommandLine, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    house18.deprecate(TABLE, "column:public.orders.legacy", "index:public.orders_total_idx")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    lines = command(*arguments).out.splitlines()
+    assert len(lines) >= 3
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_the_figures_that_are_printed_are_those_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sensors.md").read_text()
+    for kind, added in TYPICAL_US.items():
+        assert re.search(rf"^\|[^|]+\| {kind} \|[^|]+\|[^|]+\| {added} µs \|$", page, re.MULTILINE), kind
+
+
+@pytest.mark.pg15
+def test_the_grant_is_measured_where_pgaudit_is(auditing: FreshDatabase) -> None:
+    registry.install(auditing.db)
+    costs = measure(auditing.db)
+    assert [cost.kind for cost in costs] == [SensorKind.TRIGGER, SensorKind.CANARY, SensorKind.GRANT]
+    assert all(min(cost.without_us, cost.with_us) > 0 for cost in costs)
+    # A line for each read of the table with the grant, none for the other.
+    assert logged(auditing, "SELECT id FROM pgattic_granted LIMIT 1", at_least=600) == 600
+    assert logged(auditing, "SELECT id FROM pgattic_plain") == 0
+    left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'pgattic%' AND relpersistence = 't'"
+    assert auditing.db.fetch_value(left) == 0

@@ -4,7 +4,7 @@ import pytest
 
 from catalog.database import Database, identifier
 from catalog.elements import Element
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations import registry, sensors
 from migrations.apply import apply
 from migrations.sensors import Selection, SensorKind
@@ -52,6 +52,18 @@ def test_any_use_of_a_table_is_logged_and_of_others_nothing(audited: House) -> N
     with Database.connect(audited.database.dsn(), application_name="shop") as app:
         app.execute("SELECT count(*) FROM reader")
     assert lines(audited, log) == []
+
+
+def test_a_grant_tells_from_its_commit_on(audited: House) -> None:
+    """Whoever reads while the grant is not committed yet is not logged, and nothing may claim that he was."""
+    apply(audited.db, audited.plan(str(USERS)), with_sensors=False)
+    sensors.arm(audited.db, EVERYTHING)
+    (row,) = audited.db.fetch(
+        "SELECT max(made_at) FILTER (WHERE kind = 'grant') > max(made_at) FILTER (WHERE kind = 'trigger')"
+        " AS later, count(DISTINCT xmin::text) AS transactions FROM pgattic.sensor"
+    )
+    # The time was written by a transaction that began after the one with the grant.
+    assert (row["later"], row["transactions"]) == (True, 2)
 
 
 def test_a_column_is_logged_alone_and_what_is_not_seen_is_as_documented(audited: House) -> None:

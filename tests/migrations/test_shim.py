@@ -15,15 +15,16 @@ from catalog.database import Database, identifier
 from catalog.elements import Element
 from catalog.errors import StatementFailedError
 from catalog.names import Reason
+from catalog.reading import read_snapshot
 from catalog.settings import PolicySettings
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.snapshot import Snapshot
 from migrations import registry
-from migrations.apply import apply
 from migrations.errors import PlanError, RollbackError
 from migrations.findings import Severity
 from migrations.plan import Plan, as_script, make_plan
 from migrations.rollback import rollback
 from tests.fix_server import FreshDatabase
+from tests.migrations.fix_house import House
 
 SCHEMA = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -48,33 +49,14 @@ TABLE = "table:public.orders"
 COLUMNS = ("column:public.orders.legacy", 'column:public.orders."Old ""Note"')
 
 
-@dataclass
-class Shop:
+@dataclass(frozen=True)
+class Shop(House):
     """A database with the registry, and an ordinary role that may read and write the orders."""
 
-    database: FreshDatabase
     role: str
 
-    @property
-    def db(self) -> Database:
-        return self.database.db
-
-    def plan(self, *elements: str, with_dependents: bool = False) -> Plan:
-        return make_plan(
-            read_snapshot(self.db),
-            [Element.parse(text) for text in elements],
-            reason=Reason.UNUSED,
-            environment="development",
-            role="dba",
-            now=datetime.now(UTC),
-            soft=True,
-            with_dependents=with_dependents,
-        )
-
-    def soften(self, *elements: str) -> Plan:
-        plan = self.plan(*elements)
-        apply(self.db, plan)
-        return plan
+    def plan(self, *elements: str, **options: bool) -> Plan:
+        return super().plan(*elements, soft=True, **options)
 
     def connect(self) -> Database:
         return Database.connect(self.database.dsn(self.role))
@@ -118,7 +100,7 @@ def refused(db: Database, statement: str) -> str:
 
 @pytest.mark.parametrize("elements", [(TABLE,), COLUMNS[:1], COLUMNS, (*COLUMNS, TABLE)])
 def test_an_ordinary_role_goes_on_as_before(shop: Shop, elements: tuple[str, ...]) -> None:
-    plan = shop.soften(*elements)
+    plan = shop.deprecate(*elements)
     with shop.connect() as app:
         assert app.fetch("SELECT id, email, legacy, doubled, m FROM orders WHERE email = 'b'") == [
             {"id": 2, "email": "b", "legacy": 2, "doubled": 4, "m": "ok"}
@@ -156,7 +138,7 @@ def test_an_ordinary_role_goes_on_as_before(shop: Shop, elements: tuple[str, ...
 )
 def test_a_shim_goes_with_the_rollback(shop: Shop, elements: tuple[str, ...]) -> None:
     before = read_snapshot(shop.db)
-    plan = shop.soften(*elements)
+    plan = shop.deprecate(*elements)
     inside = read_snapshot(shop.db)
     assert inside.shims
     assert not any(inside.exists(Element.parse(text)) for text in elements)
@@ -194,7 +176,7 @@ def test_grants_and_owner_are_those_of_the_original(shop: Shop) -> None:
             f"GRANT UPDATE (email, legacy) ON orders TO {role}; REVOKE TRUNCATE ON orders FROM {owner}"
         )
         before = grants_of(db, "orders")
-        plan = shop.soften(COLUMNS[0])
+        plan = shop.deprecate(COLUMNS[0])
         assert grants_of(db, "orders") == before
         assert grants_of(db, "orders_behind_view") == [
             {**grant, "col": plan.steps[0].deprecated_name if grant["col"] == "legacy" else grant["col"]}
@@ -214,7 +196,7 @@ def test_a_view_shows_nobody_more_than_the_table_did(shop: Shop) -> None:
     stranger = f"{shop.role}_stranger"
     db.execute(f"CREATE ROLE {stranger} LOGIN")
     try:
-        shop.soften(TABLE)
+        shop.deprecate(TABLE)
         with shop.connect() as app, Database.connect(shop.database.dsn(stranger)) as other:
             assert app.fetch_value("SELECT string_agg(email, ',') FROM orders") == "a"
             assert refused(app, "INSERT INTO orders (email) VALUES ('z')") == "42501"
@@ -226,7 +208,7 @@ def test_a_view_shows_nobody_more_than_the_table_did(shop: Shop) -> None:
 def test_what_the_plan_says_will_fail_does(shop: Shop) -> None:
     found = [finding for finding in shop.plan(TABLE).findings if finding.check == "shim"]
     assert [finding.severity for finding in found] == [Severity.WARN]
-    shop.soften(TABLE)
+    shop.deprecate(TABLE)
     fails = {
         "TRUNCATE orders": "42809",
         "COPY orders TO STDOUT": "42809",
@@ -314,7 +296,7 @@ def test_before_15_there_is_no_shim(shop18: Shop) -> None:
 
 
 def test_a_view_that_pgattic_did_not_make_is_never_dropped(shop: Shop) -> None:
-    plan = shop.soften(TABLE)
+    plan = shop.deprecate(TABLE)
     shop.db.execute("DROP VIEW orders; CREATE VIEW orders AS SELECT 'mine' AS x")
     with pytest.raises(RollbackError, match="former name is taken"):
         rollback(shop.db, migration_id=plan.id)
@@ -326,7 +308,7 @@ def test_a_view_that_pgattic_did_not_make_is_never_dropped(shop: Shop) -> None:
 
 
 def test_what_is_behind_a_shim_cannot_be_planned_again(shop: Shop) -> None:
-    plan = shop.soften(COLUMNS[0])
+    plan = shop.deprecate(COLUMNS[0])
     for text in ("column:public.orders.email", "view:public.orders", "table:public.orders"):
         with pytest.raises(PlanError, match=rf"is the view that keeps .* working.*{plan.id}"):
             shop.plan(text)
@@ -342,7 +324,7 @@ def test_a_shim_is_no_use_and_no_obstacle_by_itself(shop: Shop, element: str, tm
         "DROP VIEW active; DROP INDEX orders_legacy_idx; ALTER TABLE orders DROP COLUMN doubled CASCADE"
     )
     shop.db.execute("ALTER TABLE orders DROP CONSTRAINT orders_legacy_check")
-    shop.soften(element)
+    shop.deprecate(element)
     snapshot = read_snapshot(shop.db)
     entry = snapshot.attic[0]
     present = present_element(snapshot, entry)

@@ -8,7 +8,7 @@ import pytest
 from catalog.counters import read_counters
 from catalog.elements import Kind
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from migrations import show, workflow
 from migrations.apply import apply
 from migrations.checks import blocking

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from catalog.names import Reason
+from catalog.reading import read_snapshot
 from catalog.settings import BackupSettings, PolicySettings
-from catalog.snapshot import read_snapshot
 from migrations import registry
 from migrations.checks import backup
 from migrations.checks.backup import require_proof
@@ -84,7 +84,7 @@ def plan(bench18: Bench) -> Plan:
     [
         (None, None, "no backup of it was proved"),
         (NOW, None, "no backup of it was proved"),
-        (NOW - timedelta(hours=25), NOW, "25 hours old, more than 24 allowed"),
+        (NOW - timedelta(hours=25), NOW, "25 hours old, the policy allows 1 day"),
         (NOW - timedelta(hours=23), NOW, None),
     ],
 )

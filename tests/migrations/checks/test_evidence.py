@@ -57,6 +57,20 @@ def test_our_own_use_is_none(bench18: Bench) -> None:
     assert not bench18.findings("use-logged", USERS)
 
 
+def test_reads_of_a_sequence_are_counted_without_those_of_our_own_backups(bench18: Bench) -> None:
+    numbers = "sequence:public.numbers"
+    bench18.db.execute("CREATE SEQUENCE numbers")
+    bench18.db.fetch("SELECT pg_stat_force_next_flush()")
+    assert not bench18.findings("use-counted", numbers)
+    # As the dump of a backup does, and notes it.
+    bench18.db.fetch("SELECT pg_stat_force_next_flush(), last_value FROM numbers")
+    (finding,) = bench18.findings("use-counted", numbers)
+    assert finding.severity == "warn"
+    assert finding.message.startswith("1 read (a dump's among them) counted since ")
+    bench18.db.execute("INSERT INTO pgattic.own_scan (relation, scans) VALUES ('numbers'::regclass, 1)")
+    assert not bench18.findings("use-counted", numbers)
+
+
 def test_unknown_coverage_warns_and_by_policy_blocks(bench18: Bench) -> None:
     (finding,) = bench18.findings("coverage", USERS)
     assert finding.severity == "warn"
