@@ -4,6 +4,7 @@
 rules need that, and gives the same alerts for the same batch after a crash.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from analytics.alerting.memory import Memory, Position, counted_from, recalled
 from analytics.alerting.messages import describe
 from analytics.alerting.mutes import Mutes
 from analytics.alerting.rules import alerts_of, count_uses
-from analytics.store import Evidence
 from catalog.alert_settings import AlertSettings, Severity
 from ingest.schemas import ALERT
+from ingest.store import Store
 
-__all__ = ["Alerts", "Severity", "alerts_for", "describe"]
+__all__ = ["Alerts", "Severity", "describe"]
 
 # What was counted so long before a batch is kept, so that files that come late do not ask for it again.
 _KEPT = timedelta(days=1)
@@ -28,8 +29,11 @@ _KEPT = timedelta(days=1)
 class Alerts:
     """The alerts of one data directory; an `ingest.pipeline.Alerting`. For one thread."""
 
-    def __init__(self, settings: AlertSettings, data_directory: Path) -> None:
+    def __init__(
+        self, settings: AlertSettings, data_directory: Path, known_readers: Collection[str] = ()
+    ) -> None:
         self._settings = settings
+        self._known_readers = known_readers
         self._data_directory = data_directory
         self._acknowledgements = Acknowledgements(data_directory)
         self._memory: Memory | None = None
@@ -41,7 +45,7 @@ class Alerts:
         causes = causes_of(accesses)
         if not causes or not rules:
             return ALERT.empty_table()
-        mutes = Mutes.of(self._settings, self._acknowledgements.all())
+        mutes = Mutes.of(self._settings, self._acknowledgements.all(), self._known_readers)
         memory = self._memory_for(accesses, causes, mutes)
         found = alerts_of(audible(causes, mutes), rules, memory, now)
         memory.meet(causes)
@@ -55,7 +59,12 @@ class Alerts:
         origin = accesses["origin"][0].as_py()
         offsets = [offset or 0 for offset in accesses["log_offset"].to_pylist()]
         is_next = min(offsets) > self._read_to.get(origin, -1)
-        if self._memory is None or not is_next or since < self._memory.since:
+        if self._memory is None and Store(self._data_directory).is_empty():
+            self._memory = Memory(kept_from)
+        elif self._memory is None or not is_next or since < self._memory.since:
+            # Many a log is read in which nobody used anything of the attic.
+            from analytics.store import Evidence  # noqa: PLC0415
+
             with Evidence.open(self._data_directory) as evidence:
                 self._memory = recalled(
                     evidence,
@@ -68,10 +77,3 @@ class Alerts:
             self._memory.forget(kept_from)
         self._read_to[origin] = max(offsets)
         return self._memory
-
-
-def alerts_for(accesses: pa.Table, now: datetime) -> pa.Table:
-    """The alerts that one batch of ACCESS rows makes by the default rules, as if it were the first."""
-    settings = AlertSettings()
-    found = alerts_of(causes_of(accesses), settings.access_rules, Memory(since=0), now)
-    return pa.Table.from_pylist(found, schema=ALERT)

@@ -28,10 +28,14 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Samples:
-    """When each node was looked at, by node; `standbys` is the largest number that any of them had."""
+    """When each node was looked at, by node; `standbys` is the largest number that any of them had.
+
+    `oldest_sessions` is when the oldest session of a client began that the last look saw, by node.
+    """
 
     moments: Mapping[str, tuple[tuple[datetime, bool], ...]]
     standbys: int
+    oldest_sessions: Mapping[str, datetime | None]
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -71,6 +75,12 @@ class Counters:
     def standbys(self) -> int:
         """How many servers streamed from a watched one, at most."""
         return max(self._live.standbys, self._samples.standbys)
+
+    @property
+    def oldest_session_at(self) -> datetime | None:
+        """When the oldest session of a client began: of the primary now, of others at the last look."""
+        others = (self._samples.oldest_sessions.get(node) for node in self.nodes if node != self.primary)
+        return min((at for at in (self._live.oldest_session_at, *others) if at is not None), default=None)
 
     def of(self, oid: int, since: datetime, baseline: Baseline | None) -> dict[str, Counted] | None:
         """What each node counted of an object since a moment; None where none ever did."""
@@ -114,14 +124,17 @@ class Counters:
         runs = list(self._runs_of(node, oid, None))
         if not runs:
             return None
-        last = runs[-1]
+        last, counted = runs[-1], count_uses(node, runs)
         if last.reads == last.writes == 0:
             begun = max((at for at in (last.kept_since, last.reset_at) if at), default=last.end)
             first = min((at for at, _ in self._samples.moments.get(node, ())), default=runs[0].start)
             # An object that the first looks did not see is younger than the counting.
-            return Quiet(begun if first >= runs[0].start else max(begun, runs[0].start), was_used=False)
-        counted = count_uses(node, runs)
-        stretches = both(counted.stretches, self._looked_at(node, None))
+            begun = begun if first >= runs[0].start else max(begun, runs[0].start)
+            looked_at = max((step.used_until for step in counted.steps), default=begun)
+            return Quiet(max(begun, looked_at), was_used=looked_at > begun) if looked_at < last.end else None
+        # A candidate is no verdict: that a look could hide behind a vacuum is not in its way.
+        of_scans = count_uses(node, [replace(run, blocks=None) for run in runs])
+        stretches = both(of_scans.stretches, self._looked_at(node, None))
         if not stretches or stretches[-1][1] < last.end:
             return None
         used_at = max((step.used_until for step in counted.steps), default=stretches[-1][0])
@@ -163,7 +176,8 @@ class Counters:
         taken_at = self._live.taken_at
         if live is not None and all(run.end < taken_at for run in runs):
             kept, reset = self._live.kept_since, self._live.reset_at
-            yield Run(taken_at, taken_at, live.reads, live.writes, live.last_read_at, kept, reset)
+            counted = (live.reads, live.writes, live.last_read_at, kept, reset)
+            yield Run(taken_at, taken_at, *counted, live.blocks, live.maintenance, live.filenode)
 
     def _looked_at(self, node: str, first: datetime | None) -> list[Stretch]:
         """When a node was looked at often enough; the primary also at the rename, and now."""
@@ -197,17 +211,19 @@ def counted_uses(counted: Mapping[str, Counted], known: Sequence[KnownScans]) ->
 
 
 def _first(baseline: Baseline) -> Run:
-    at = baseline.taken_at
-    return Run(at, at, baseline.reads, baseline.writes, None, None, baseline.reset_at)
+    at, counted = baseline.taken_at, (baseline.reads, baseline.writes, None, None, baseline.reset_at)
+    return Run(at, at, *counted, baseline.blocks, baseline.maintenance, baseline.filenode)
 
 
 def _samples(evidence: Evidence, since: datetime) -> Samples:
     moments: dict[str, list[tuple[datetime, bool]]] = {}
     standbys = 0
+    sessions: dict[str, datetime | None] = {}
     for row in evidence.query("samples", since=since).to_pylist():
         moments.setdefault(row["node"], []).append((row["sampled_at"], bool(row["is_counting"])))
         standbys = max(standbys, row["standbys"])
-    return Samples({node: tuple(found) for node, found in moments.items()}, standbys)
+        sessions[row["node"]] = row["oldest_session_at"]
+    return Samples({node: tuple(found) for node, found in moments.items()}, standbys, sessions)
 
 
 def _runs(evidence: Evidence, oids: Collection[int], since: datetime) -> dict[tuple[str, int], list[Run]]:
@@ -221,6 +237,9 @@ def _runs(evidence: Evidence, oids: Collection[int], since: datetime) -> dict[tu
             row["last_read_at"],
             row["kept_since"],
             row["reset_at"],
+            row["blocks"],
+            row["maintenance"],
+            row["filenode"],
         )
         found.setdefault((row["node"], row["oid"]), []).append(run)
     return found

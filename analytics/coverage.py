@@ -1,10 +1,11 @@
 """For which part of a time a use could have been seen, by source and node."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from analytics.logged import SettingsLook, shown
+from analytics.logged import SettingsLook, Told, shown
 from analytics.store import Evidence
 from analytics.stretches import Stretch, both, joined, missing, seconds, within, without
 from catalog.policy import PolicySettings
@@ -79,35 +80,65 @@ def watched(
     policy = policy or PolicySettings()
     rows = evidence.query("coverage", since=since, until=until).to_pylist()
     lost: dict[str, list[Stretch]] = {}
-    for row in evidence.query("lost_lines", since=since, until=until).to_pylist():
+    for row in evidence.query("lost_lines", since=since - _LOOK_BACK, until=until).to_pylist():
         lost.setdefault(row["node"], []).append((row["gap_from"], row["gap_to"]))
     names = {*nodes, *(row["node"] for row in rows)} - {*policy.retired_nodes}
     found: dict[Source, dict[str, list[Stretch]]] = {
         source: {name: [] for name in names} for source in Source
     }
-    read: dict[str, list[Stretch]] = {}
+    read: dict[str, dict[str, list[Stretch]]] = {"read": {}, "understood": {}}
     for row in rows:
         if row["source"] is None or row["node"] not in names:
             continue
-        by_node = read if row["source"] == "read" else found[Source(row["source"])]
+        by_node = read[row["source"]] if row["source"] in read else found[Source(row["source"])]
         by_node.setdefault(row["node"], []).append((row["covered_from"], row["covered_to"]))
-    for node, proved in _shown(evidence, since, policy).items():
-        claimed = found[Source.ERROR].get(node, [])
-        found[Source.ERROR][node] = joined([*claimed, *both(read.get(node, []), proved)])
+    looks = evidence.query("settings_looks", since=since - _LOOK_BACK).to_pylist()
+    errors = _shown(looks, policy, Source.ERROR, _told(evidence, since - _LOOK_BACK, lost))
+    # What shows failed statements shows lines of sensors, but in a line not understood one may hide. A log
+    # tells only of settings that decide on failed statements.
+    for source, shown_to, how in (
+        (Source.ERROR, errors, "read"),
+        (Source.SENSOR, errors, "understood"),
+        (Source.AUDIT, _shown(looks, policy, Source.AUDIT, {}), "understood"),
+    ):
+        for node, proved in shown_to.items():
+            claimed = found[source].get(node, [])
+            found[source][node] = joined([*claimed, *both(read[how].get(node, []), proved)])
     return {
         source: {name: without(stretches, lost.get(name, ())) for name, stretches in by_node.items()}
         for source, by_node in found.items()
     }
 
 
-def _shown(evidence: Evidence, since: datetime, policy: PolicySettings) -> dict[str, list[Stretch]]:
-    """When looks at its settings prove that a node's log showed failed statements."""
+def _shown(
+    rows: Iterable[Mapping[str, Any]], policy: PolicySettings, source: Source, told: Mapping[str, Told]
+) -> dict[str, list[Stretch]]:
+    """When looks at its settings, and what its log tells of them, prove that a node's log showed a source."""
     looks: dict[str, list[SettingsLook]] = {}
-    for row in evidence.query("settings_looks", since=since - _LOOK_BACK).to_pylist():
-        look = SettingsLook(row["sampled_at"], row["settings_since"], bool(row["shows_errors"]))
+    for row in rows:
+        shows_it = source.value in (row["sources"] or ())
+        look = SettingsLook(row["sampled_at"], row["settings_since"], shows_it, row["server_started_at"])
         looks.setdefault(row["node"], []).append(look)
     trusted = timedelta(minutes=policy.same_settings_minutes)
-    return {node: shown(found, trusted) for node, found in looks.items() if node not in policy.retired_nodes}
+    return {
+        node: shown(found, trusted, told.get(node))
+        for node, found in looks.items()
+        if node not in policy.retired_nodes
+    }
+
+
+def _told(evidence: Evidence, since: datetime, lost: Mapping[str, Sequence[Stretch]]) -> dict[str, Told]:
+    """What the log of each node tells of its settings."""
+    found: dict[str, Told] = {}
+    for row in evidence.query("setting_lines", since=since).to_pylist():
+        told = found.setdefault(row["node"], Told())
+        told.read.append((row["covered_from"], row["covered_to"]))
+        told.reloads += row["reloads"]
+        told.changes += row["setting_changes"] or ()
+    return {
+        node: replace(told, read=without(joined(told.read), lost.get(node, ())))
+        for node, told in found.items()
+    }
 
 
 def summarise(

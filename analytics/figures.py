@@ -13,8 +13,8 @@ from analytics.store import Evidence
 from catalog.counters import read_counters
 from catalog.database import Database
 from catalog.errors import DatabaseError
+from catalog.reading import read_snapshot
 from catalog.settings import Settings
-from catalog.snapshot import read_snapshot
 from ingest.schemas import Source
 
 # A monitoring system pays for each element for as long as it keeps figures.

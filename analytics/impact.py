@@ -10,11 +10,12 @@ from typing import Any
 
 from analytics.errors import UnknownElementError
 from analytics.sentences import count, percent
+from catalog.attic import AtticEntry
 from catalog.closure import present_element
 from catalog.database import Database, identifier, load_sql
 from catalog.elements import Element, Kind
 from catalog.errors import StatementFailedError
-from catalog.snapshot import AtticEntry, Snapshot
+from catalog.snapshot import Snapshot
 from catalog.terminal import size
 
 _BLOCK_BYTES = 8192
@@ -134,7 +135,8 @@ def _hot(row: Mapping[str, Any], cold: int, since: str, source: str) -> Figure:
         said = "none: each of its columns is in another index, too"
         return Figure("HOT updates prevented", 0, "updates", said, source)
     if not cold:
-        return Figure("HOT updates prevented", 0, "updates", f"none: all updates were HOT {since}", source)
+        said = f"none: {'all updates were HOT' if row['updates'] else 'nothing was updated'} {since}"
+        return Figure("HOT updates prevented", 0, "updates", said, source)
     which = f" ({', '.join(only_here)} in no other index)" if only_here else ""
     said = f"not known; at most {count(cold, 'update')} {since} that were not HOT{which}"
     return Figure("HOT updates prevented", None, "updates", said, source)

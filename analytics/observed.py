@@ -13,8 +13,9 @@ from catalog.closure import dependants
 from catalog.counters import CounterSample
 from catalog.elements import Element, Kind
 from catalog.names import parse
+from catalog.objects import Relation
 from catalog.settings import PolicySettings
-from catalog.snapshot import Relation, Snapshot
+from catalog.snapshot import Snapshot
 
 _MONTH = timedelta(days=30)
 _COUNTED_CEILING = 0.8

@@ -5,19 +5,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
+from analytics.calls import Calls
 from analytics.counters import PRIMARY, Counters, counted_uses
-from analytics.coverage import Watched, watched
+from analytics.counting import Step
+from analytics.coverage import Watched, common, watched
+from analytics.enforcement import checked, is_needed_by_queries, is_planned_visibly
 from analytics.facts import CountedUses, Facts
 from analytics.reconciliation import KnownScans
 from analytics.seen import Seen
 from analytics.store import Evidence
 from analytics.stretches import Stretch, within
 from analytics.verdict import Readiness, Rule, Verdict, assess
+from catalog.attic import AtticEntry
 from catalog.closure import dependants, present_element
 from catalog.counters import CounterSample
+from catalog.dynamic import dynamic_functions
 from catalog.elements import Element, Kind
+from catalog.objects import Relation
 from catalog.policy import PolicySettings
-from catalog.snapshot import AtticEntry, Relation, Snapshot
+from catalog.snapshot import Snapshot
 from ingest.schemas import Source
 
 __all__ = ["PRIMARY", "Facts", "Readiness", "Rule", "Verdict", "assess", "gather", "readiness"]
@@ -62,18 +68,18 @@ def gather(
             tables.setdefault(entry.object_oid, []).append(entry.element)
     found = [_Found(snapshot, entry, tables) for entry in entries]
     since = min(one.since for one in found)
-    of_nodes = Counters(
-        evidence, counters, policy, nodes, {one.oid for one in found if one.oid is not None}, since
-    )
+    of_nodes = Counters(evidence, counters, policy, nodes, {oid for one in found for oid in one.oids}, since)
     gathered = _Gathered(
         snapshot,
         now,
         Seen(evidence, ((name, one.since) for one in found for name in one.names), policy.known_readers),
         watched(evidence, since, now, of_nodes.nodes, policy),
         of_nodes,
+        Calls(evidence, policy, of_nodes.nodes, {name for one in found for name in one.names}, since),
         of_nodes.known_scans({name: oid for one in found for name, oid in one.counted_as.items()}, since),
         evidence.query("opaque").to_pylist()[0]["statements"],
-        counters.oldest_session_at,
+        counters,
+        dynamic_functions(snapshot),
     )
     return [(one.entry, gathered.facts(one)) for one in found]
 
@@ -104,7 +110,7 @@ class _Found:
     def oid(self) -> int | None:
         """The OID of what is counted: the element, the table of a column, the index of a constraint."""
         match self.entry.element.kind:
-            case Kind.TABLE | Kind.MATVIEW | Kind.INDEX | Kind.COLUMN:
+            case Kind.TABLE | Kind.MATVIEW | Kind.INDEX | Kind.SEQUENCE | Kind.COLUMN:
                 return self.entry.object_oid
             case Kind.CONSTRAINT if self.present and self.present.parent:
                 item = self.snapshot.constraint(self.present.schema, self.present.parent, self.present.name)
@@ -113,9 +119,33 @@ class _Found:
             case _:
                 return None
 
+    @cached_property
+    def checked(self) -> dict[str, tuple[int, ...]]:
+        """The tables whose written rows it checks, with the OIDs that count them."""
+        return checked(self.snapshot, self.present)
+
+    @cached_property
+    def checked_oids(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(oid for oids in self.checked.values() for oid in oids))
+
+    @property
+    def oids(self) -> set[int]:
+        """Of everything whose counters tell something of it."""
+        return {*self.checked_oids, *((self.oid,) if self.oid is not None else ())}
+
+    @cached_property
+    def is_needed_by_queries(self) -> bool:
+        return is_needed_by_queries(self.snapshot, self.present)
+
+    @property
+    def is_planned_visibly(self) -> bool:
+        return self.oid is not None and is_planned_visibly(self.snapshot, self.oid)
+
     @property
     def counted_as(self) -> dict[str, int]:
-        """What the evidence calls the table that a dump would read, with the OID that is counted."""
+        """What the evidence calls the table or sequence that a dump reads, with the OID that is counted."""
+        if self.is_needed_by_queries and len(self.checked_oids) == 1:
+            return {str(name.table): self.checked_oids[0] for name in self.names}
         if self.oid is None or self.entry.element.kind in (Kind.INDEX, Kind.CONSTRAINT):
             return {}
         tables = self.names if self.entry.element.kind is not Kind.COLUMN else {n.table for n in self.names}
@@ -131,28 +161,44 @@ class _Gathered:
     seen: Seen
     watched: Watched
     counters: Counters
+    calls: Calls
     known: Mapping[int, tuple[KnownScans, ...]]
     opaque: int
-    oldest_session_at: datetime | None
+    live: CounterSample
+    dynamic: tuple[str, ...]
 
     def facts(self, found: _Found) -> Facts:
         entry, since = found.entry, found.since
         uses = self.seen.of(found.names, since)
         counted, by_node = self._counted(found)
+        if entry.element.kind is Kind.CONSTRAINT and not (found.checked or found.oid):
+            # It checks nothing: there is nothing to count.
+            by_node = {node: self.counters.looked_at(node) for node in self.counters.nodes}
+        enforced, by_node = self._enforced(found, by_node)
+        known = self.known.get(found.oid, ()) if found.oid is not None else ()
+        called, told = self.calls.of(found.names, since, known)
         return Facts(
             since=entry.deprecated_at,
             until=self.now,
             present=found.present,
             uses=uses.uses,
+            executed=uses.executed,
             last_use_at=uses.last_at,
             used_by=tuple(sorted(uses.used_by)),
             ignored=tuple(sorted(uses.ignored.items())),
-            watched=self._watched(entry, by_node),
+            watched=self._watched(entry, by_node) | {Source.STATEMENTS: told},
             counted=counted,
+            called=called,
+            checks=tuple(found.checked),
+            enforced=enforced,
+            held=self.live.holders.get(entry.object_oid) if entry.element.kind is Kind.ENUM_VALUE else None,
+            is_planned_visibly=found.is_planned_visibly,
+            is_fully_audited=_is_fully_audited(entry),
             opaque=self.opaque,
+            dynamic=self.dynamic,
             nodes=self.counters.nodes,
             standbys=self.counters.standbys,
-            oldest_session_at=self.oldest_session_at,
+            oldest_session_at=self.counters.oldest_session_at,
             dependants=dependants(self.snapshot, found.present, known_as=(entry.element.name,))
             if found.present
             else (),
@@ -168,9 +214,33 @@ class _Gathered:
         known = [scans for scans in self.known.get(found.oid, ()) if scans.at >= found.entry.deprecated_at]
         return counted_uses(counted, known), {node: one.stretches for node, one in counted.items()}
 
-    def _watched(self, entry: AtticEntry, counters: Mapping[str, Sequence[Stretch]]) -> Watched:
+    def _enforced(
+        self, found: _Found, by_node: dict[str, Sequence[Stretch]]
+    ) -> tuple[CountedUses | None, dict[str, Sequence[Stretch]]]:
+        """What was counted of the tables whose rows it checks; and when they, and it, were counted."""
+        steps: list[Step] = []
+        known: list[KnownScans] = []
+        watched = [by_node] if found.oid is not None else []
+        for oid in found.checked_oids:
+            counted = self.counters.of(oid, found.since, None)
+            if counted is None:
+                return None, {}
+            for step in counted_uses(counted, ()).steps:
+                mine = step if found.is_needed_by_queries else replace(step, reads=0, looks=0)
+                if mine.reads or mine.looks or mine.writes or mine.rewrites:
+                    steps.append(mine)
+            known += [scans for scans in self.known.get(oid, ()) if scans.at >= found.entry.deprecated_at]
+            watched.append({node: one.stretches for node, one in counted.items()})
+        if not found.checked_oids:
+            return None, by_node
+        both = {node: common(one.get(node, ()) for one in watched) for node in self.counters.nodes}
+        return CountedUses(tuple(steps), tuple(known)), dict(both)
+
+    def _watched(
+        self, entry: AtticEntry, counters: Mapping[str, Sequence[Stretch]]
+    ) -> dict[Source, Mapping[str, Sequence[Stretch]]]:
         """When each source watched this element: sensors and audit only since they are armed."""
-        own = dict(self.watched)
+        own: dict[Source, Mapping[str, Sequence[Stretch]]] = dict(self.watched)
         for source, kinds in ((Source.SENSOR, {"canary", "trigger"}), (Source.AUDIT, {"grant"})):
             armed_at = entry.armed_at if kinds & set(entry.sensors) else None
             own[source] = {
@@ -179,6 +249,21 @@ class _Gathered:
             }
         own[Source.COUNTER] = counters
         return own
+
+
+def _is_fully_audited(entry: AtticEntry) -> bool:
+    """Whether pgaudit, and a trigger for what it does not see, tell of every use.
+
+    It does not see TRUNCATE of a table, which a trigger does; REFRESH of a materialized view; and where the
+    grant is on a column, neither DELETE and TRUNCATE nor a whole row (`SELECT t FROM t`).
+    """
+    match entry.element.kind:
+        case Kind.VIEW:
+            return "grant" in entry.sensors
+        case Kind.TABLE:
+            return {"grant", "trigger"} <= {*entry.sensors}
+        case _:
+            return False
 
 
 def _names_in_evidence(

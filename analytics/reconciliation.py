@@ -1,18 +1,22 @@
 """What was counted, held against what lines and known readers explain; pure.
 
-A scan counts one, whoever made it. A dump makes exactly one scan of a table, so a line that says COPY by a
-known reader explains one scan, and so does each scan that pgattic made and noted itself. What is left was
-somebody's use; where no line shows a use either, nobody knows whose: an unexplained use.
+A scan counts one, whoever made it. A dump makes exactly one scan of a table and one read of a sequence, so a
+line that says so by a known reader explains one, and so does each that pgattic made and noted itself. What is
+left was somebody's use; where no line shows a use either, nobody knows whose: an unexplained use.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from analytics.counting import Step
 
 # The scan of a dump is counted when the dump ends, which can be long after the line that says COPY.
-_DUMP_TAKES_AT_MOST = timedelta(days=1)
+DUMP_TAKES_AT_MOST = timedelta(days=1)
+# Who made the scans that pgattic noted.
+OWN = "pgattic"
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,9 @@ class KnownScans:
 class Reconciled:
     """The counted uses of one element that no known reader explains.
 
-    `reads` are scans and `writes` rows; `last_at` is when the last one was at the latest; `nodes` are where;
-    `explained` are scans by each known reader; `unexplained` are uses that no line shows either.
+    `reads` are scans and `writes` rows, `looks` and `rewrites` as in the steps; `last_at` is when the last
+    one was at the latest; `nodes` are where; `explained` are scans by each known reader; `unexplained` are
+    uses that no line shows either.
     """
 
     reads: int = 0
@@ -39,19 +44,25 @@ class Reconciled:
     nodes: tuple[str, ...] = ()
     explained: tuple[tuple[str, int], ...] = ()
     unexplained: int = 0
+    looks: int = 0
+    rewrites: int = 0
 
     @property
     def uses(self) -> int:
-        """Scans and rows written that were somebody's."""
-        return self.reads + self.writes
+        """All that was somebody's, at least."""
+        return self.reads + self.writes + self.looks + self.rewrites
 
 
 def reconcile(
-    steps: Iterable[Step], known: Iterable[KnownScans], seen: int, since: datetime | None = None
+    steps: Iterable[Step],
+    known: Iterable[KnownScans],
+    seen: Mapping[str, int] = _NOTHING,
+    since: datetime | None = None,
 ) -> Reconciled:
     """Take what is explained out of what was counted.
 
-    `seen` is how many uses lines show; with `since`, only steps that end after it matter.
+    `seen` is how many uses lines show that were executed, by node; with `since`, only steps that end after
+    it matter.
     """
     open_scans = sorted(known, key=lambda scans: scans.at)
     unspent = [scans.scans for scans in open_scans]
@@ -60,26 +71,35 @@ def reconcile(
     for step in sorted(steps, key=lambda step: step.end):
         reads = step.reads
         for place, scans in enumerate(open_scans):
-            if scans.node == step.node and step.start - _DUMP_TAKES_AT_MOST <= scans.at <= step.end:
+            if scans.node == step.node and step.start - DUMP_TAKES_AT_MOST <= scans.at <= step.end:
                 taken = min(reads, unspent[place])
                 reads -= taken
                 unspent[place] -= taken
                 if taken:
                     explained[scans.by] = explained.get(scans.by, 0) + taken
-        if (reads or step.writes) and (since is None or step.end > since):
+        if (reads or step.writes or step.looks or step.rewrites) and (since is None or step.end > since):
             left.append((step, reads))
     return _sum_up(left, explained, seen)
 
 
-def _sum_up(left: Sequence[tuple[Step, int]], explained: dict[str, int], seen: int) -> Reconciled:
+def _sum_up(
+    left: Sequence[tuple[Step, int]], explained: dict[str, int], seen: Mapping[str, int]
+) -> Reconciled:
+    counted: dict[str, int] = {}
+    for step, number in left:
+        counted[step.node] = counted.get(step.node, 0) + number + step.writes + step.looks + step.rewrites
     reads, writes = sum(number for _, number in left), sum(step.writes for step, _ in left)
+    looks, rewrites = sum(step.looks for step, _ in left), sum(step.rewrites for step, _ in left)
     return Reconciled(
         reads,
         writes,
         max((_last(step, number) for step, number in left), default=None),
         tuple(sorted({step.node for step, _ in left})),
         tuple(sorted(explained.items())),
-        max(0, reads + writes - seen),
+        # What a line shows on one server explains nothing that another one counted.
+        sum(max(0, uses - seen.get(node, 0)) for node, uses in counted.items()),
+        looks,
+        rewrites,
     )
 
 

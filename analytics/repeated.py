@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from analytics.observed import REPEATED, Candidate, Observed
 from catalog.elements import Element, Kind
-from catalog.snapshot import Constraint
+from catalog.objects import Constraint
 
 
 def repeated_constraints(seen: Observed) -> Iterator[Candidate]:

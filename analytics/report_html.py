@@ -67,6 +67,8 @@ def _element(number: int, judged: Judged, report: Report) -> Iterator[str]:
     yield "</dl><ul class='rules'>"
     yield from (_rule(rule) for rule in found.rules)
     yield "</ul>"
+    if found.notes:
+        yield "<p class='quiet'>Know besides: " + escape("; ".join(found.notes)) + ".</p>"
     if judged.uses:
         yield "<h3>Uses since the rename</h3>"
         yield from _table("uses", USE_HEADINGS, (use_cells(use) for use in judged.uses))

@@ -30,6 +30,8 @@ def _element(judged: Judged, report: Report) -> Iterator[str]:
     rules = ((rule.name, MARKS[rule.met], rule.finding, rule.source) for rule in found.rules)
     yield from _table(("rule", "met", "finding", "source"), rules)
     yield ""
+    if found.notes:
+        yield from ("Know besides:", "", *(f"- {_text(note)}" for note in found.notes), "")
     if judged.uses:
         yield from _table(USE_HEADINGS, (use_cells(use) for use in judged.uses))
     else:

@@ -89,3 +89,5 @@ def facts_of(found: Readiness, made_at: datetime) -> Iterator[tuple[str, str]]:
     yield "migration", found.migration_id
     if found.earliest:
         yield "ready at the earliest", f"{found.earliest:%Y-%m-%d %H:%M} UTC, if nobody uses it until then"
+    if found.undated:
+        yield "no earliest date", found.undated

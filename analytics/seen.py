@@ -1,24 +1,29 @@
 """The uses that lines of the log show of many elements, each since a moment of its own."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from analytics.store import Evidence
 from catalog.elements import Element
 
 Asked = tuple[Element, datetime]
+_Name = tuple[str, datetime]
 
 
 @dataclass
 class Uses:
-    """Uses of one element; those by known readers, which do not count, are in `ignored`, by name."""
+    """Uses of one element; those by known readers, which do not count, are in `ignored`, by name.
+
+    `executed` are those that got so far as to read or write something, by node.
+    """
 
     uses: int = 0
     last_at: datetime | None = None
     used_by: set[str] = field(default_factory=set)
     ignored: dict[str, int] = field(default_factory=dict)
+    executed: dict[str, int] = field(default_factory=dict)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a row of the query."""
@@ -27,6 +32,7 @@ class Uses:
             self.ignored[reader] = self.ignored.get(reader, 0) + row["uses"]
             return
         self.uses += row["uses"]
+        self.executed[row["node"]] = self.executed.get(row["node"], 0) + row["executed"]
         self.last_at = max(self.last_at or row["last_at"], row["last_at"])
         if reader:
             self.used_by.add(reader)
@@ -38,6 +44,8 @@ class Uses:
         self.used_by |= other.used_by
         for reader, uses in other.ignored.items():
             self.ignored[reader] = self.ignored.get(reader, 0) + uses
+        for node, uses in other.executed.items():
+            self.executed[node] = self.executed.get(node, 0) + uses
 
 
 class Seen:
@@ -45,13 +53,9 @@ class Seen:
 
     def __init__(self, evidence: Evidence, asked: Iterable[Asked], known_readers: Collection[str]) -> None:
         wanted = sorted({(str(element), since) for element, since in asked})
-        params = {
-            "elements": [element for element, _ in wanted],
-            "since": [since for _, since in wanted],
-            "known": list(known_readers),
-        }
-        self._tracked = _by_element(evidence, "seen", params) if wanted else {}
-        self._hourly = _by_element(evidence, "seen_hourly", params) if wanted else {}
+        self._tracked, self._hourly = (
+            _by_name(evidence, query, wanted, known_readers) for query in ("seen", "seen_hourly")
+        )
 
     def of(self, names: Iterable[Element], since: datetime) -> Uses:
         """The uses of one element under all its names.
@@ -64,19 +68,32 @@ class Seen:
         last_at = max([at for at in (tracked.last_at, hourly.last_at) if at], default=None)
         ignored = max(tracked.ignored, hourly.ignored, key=lambda by: sum(by.values()))
         # The hourly counts do not always know who.
-        return Uses(more.uses, last_at, tracked.used_by or hourly.used_by, ignored)
+        by_node = {
+            node: max(tracked.executed.get(node, 0), hourly.executed.get(node, 0))
+            for node in {*tracked.executed, *hourly.executed}
+        }
+        return Uses(more.uses, last_at, tracked.used_by or hourly.used_by, ignored, by_node)
 
 
-def _by_element(
-    evidence: Evidence, query: str, params: Mapping[str, Any]
-) -> dict[tuple[str, datetime], Uses]:
-    found: dict[tuple[str, datetime], Uses] = {}
-    for row in evidence.query(query, **params).to_pylist():
-        found.setdefault((row["element"], row["since"]), Uses()).add(row)
+def _by_name(
+    evidence: Evidence, query: str, wanted: Sequence[_Name], known_readers: Collection[str]
+) -> dict[_Name, Uses]:
+    if not wanted:
+        return {}
+    found: dict[_Name, Uses] = {}
+    rows = evidence.query(
+        query,
+        elements=[element for element, _ in wanted],
+        since=[since for _, since in wanted],
+        first_day=min(since for _, since in wanted).astimezone(UTC).date(),
+        known=list(known_readers),
+    )
+    for row in rows.to_pylist():
+        found.setdefault(wanted[row["number"] - 1], Uses()).add(row)
     return found
 
 
-def _sum(found: Mapping[tuple[str, datetime], Uses], keys: Iterable[tuple[str, datetime]]) -> Uses:
+def _sum(found: Mapping[_Name, Uses], keys: Iterable[_Name]) -> Uses:
     total = Uses()
     for key in keys:
         if key in found:

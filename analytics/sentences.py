@@ -34,4 +34,4 @@ def listed(items: Sequence[str], at_most: int) -> str:
     """Items in a row, with how many are left out."""
     shown = ", ".join(items[:at_most])
     left_out = len(items) - at_most
-    return f"{shown} and {left_out} more" if left_out > 0 else shown
+    return f"{shown} and {left_out:,} more" if left_out > 0 else shown

@@ -39,7 +39,8 @@ def both(left: Sequence[Stretch], right: Sequence[Stretch]) -> list[Stretch]:
 
 def within(stretches: Sequence[Stretch], start: datetime, end: datetime) -> list[Stretch]:
     """What of a set lies between two moments."""
-    return both(stretches, [(start, end)]) if start < end else []
+    found = ((max(first, start), min(last, end)) for first, last in stretches)
+    return [stretch for stretch in found if stretch[0] < stretch[1]]
 
 
 def missing(stretches: Sequence[Stretch], start: datetime, end: datetime) -> list[Stretch]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from statistics import fmean
 
 from analytics.coverage import Watched
 from analytics.periods import seen, turns
@@ -26,10 +27,10 @@ class Line:
     stretches: tuple[Stretch, ...]
     gaps: tuple[Stretch, ...]
 
-    @property
-    def drawn(self) -> str:
-        """A character for each day: █ all of it, ▓ half or more, ░ some, · nothing."""
-        return "".join(_sign(day) for day in self.days)
+    def drawn(self, days: int = 1) -> str:
+        """A character for each day, or so many days: █ all of it, ▓ half or more, ░ some, · nothing."""
+        parts = (self.days[first : first + days] for first in range(0, len(self.days), days))
+        return "".join(_sign(fmean(part)) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

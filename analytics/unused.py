@@ -7,7 +7,7 @@ from analytics.observed import REPEATED, Candidate, Observed, columns_of, is_pla
 from analytics.sentences import count, duration, percent
 from catalog.closure import mentions
 from catalog.elements import Element, Kind
-from catalog.snapshot import Constraint, Index, Relation
+from catalog.objects import Constraint, Index, Relation
 
 
 def unused_tables(seen: Observed) -> Iterator[Candidate]:

@@ -1,12 +1,16 @@
 """Who used an element, when, from where, with which statement."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
 
+from analytics.calls import Calls
 from analytics.store import Evidence
+from catalog.attic import AtticEntry
 from catalog.elements import Element
+from catalog.policy import PolicySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,17 @@ class UseGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class CallGroup:
+    """Calls of one normalised statement by one role; `last_at` is when the last one was, at the latest."""
+
+    role: str | None
+    statement: str | None
+    operation: str | None
+    calls: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HourlyUse:
     """Uses of an element as the hourly counts have them; `implicit_uses` came by `SELECT *` and the like."""
 
@@ -78,6 +93,25 @@ def uses_of(evidence: Evidence, element: Element, since: datetime | None = None)
     """The ways an element of the attic was used, the latest first."""
     rows = evidence.query("uses_of", element=str(element), since=since).to_pylist()
     return [UseGroup(**{**row, "element": element}) for row in rows]
+
+
+def calls_of(
+    evidence: Evidence, policy: PolicySettings, nodes: Sequence[str], entry: AtticEntry
+) -> list[CallGroup]:
+    """The statements that pg_stat_statements counted on an element since its rename, the latest first."""
+    calls = Calls(evidence, policy, nodes, {entry.element}, entry.deprecated_at)
+    found, _ = calls.of({entry.element}, entry.deprecated_at)
+    texts = {row["statement_id"]: row["text"] for row in evidence.query("called_texts").to_pylist()}
+    groups: dict[tuple[str | None, str | None], CallGroup] = {}
+    for step in found.steps if found else ():
+        text = texts.get(step.statement_id)
+        group = groups.setdefault(
+            (step.role, step.statement_id), CallGroup(step.role, text, step.operation, 0, step.end)
+        )
+        groups[step.role, step.statement_id] = replace(
+            group, calls=group.calls + step.calls, last_at=max(group.last_at, step.end)
+        )
+    return sorted(groups.values(), key=lambda group: group.last_at, reverse=True)
 
 
 def timeline(evidence: Evidence, element: Element | None = None) -> pa.Table:

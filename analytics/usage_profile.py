@@ -105,11 +105,11 @@ class Profile:
     duration: Duration | None
 
     def trend(self, today: date) -> tuple[int, int]:
-        """Uses of the seven days before today, and of the seven before those."""
+        """Uses of the last seven days, today among them, and of the seven before those."""
         last, before = today - _TREND, today - 2 * _TREND
         return (
-            sum(day.uses for day in self.daily if last <= day.used_on < today),
-            sum(day.uses for day in self.daily if before <= day.used_on < last),
+            sum(day.uses for day in self.daily if last < day.used_on <= today),
+            sum(day.uses for day in self.daily if before < day.used_on <= last),
         )
 
 

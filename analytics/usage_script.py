@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from analytics.store import VIEWS, Evidence
+from analytics.store import VIEWS, table_sql
 from catalog.database import APPLICATION_NAME, literal, load_sql
 from ingest.schemas import TABLES
 from ingest.store import Store
@@ -22,22 +22,10 @@ def script(data_directory: Path, now: datetime, *, follows: bool) -> str:
         f"SET VARIABLE own_application = {literal(APPLICATION_NAME)};",
         *(["INSTALL delta;", "LOAD delta;"] if follows else []),
     ]
-    with Evidence.open(data_directory) as evidence:
-        parts.extend(_table(name, store, evidence, follows=follows) for name in TABLES)
+    parts.extend(_table(name, store, follows=follows) for name in TABLES)
     return "\n".join([*parts, *(load_sql("analytics", views) for views in VIEWS)])
 
 
-def _table(name: str, store: Store, evidence: Evidence, *, follows: bool) -> str:
-    columns = evidence.columns(name)
-    files = store.files(name)
-    if not files:
-        return f"CREATE TABLE {name} ({', '.join(f'{key} {kind}' for key, kind in columns.items())});"
-    listed = ",\n    ".join(literal(file) for file in files)
-    source = (
-        f"delta_scan({literal(str(store.data_directory / name))})"
-        if follows
-        else f"read_parquet([\n    {listed}\n], hive_partitioning = true, union_by_name = true)"
-    )
-    # Files that an older pgattic wrote may lack columns.
-    nothing = ", ".join(f"NULL::{kind} AS {key}" for key, kind in columns.items())
-    return f"CREATE VIEW {name} AS\nSELECT * FROM {source}\nUNION ALL BY NAME\nSELECT {nothing} WHERE false;"
+def _table(name: str, store: Store, *, follows: bool) -> str:
+    followed = f"delta_scan({literal(str(store.data_directory / name))})" if follows else None
+    return table_sql(name, store.files(name), followed)

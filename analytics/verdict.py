@@ -4,7 +4,7 @@ Any rule that is not met gives "not ready"; else any that cannot be known gives 
 met give "ready". Nothing unknown is ever taken for unused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,9 +14,9 @@ from analytics.coverage import Coverage
 from analytics.facts import Facts
 from analytics.periods import next_turns, seen
 from analytics.rules import Rule
+from catalog.attic import AtticEntry
 from catalog.elements import Element
 from catalog.policy import PolicySettings, RemovalPolicy
-from catalog.snapshot import AtticEntry
 
 __all__ = ["Facts", "Readiness", "Rule", "Verdict", "assess"]
 
@@ -34,7 +34,8 @@ class Readiness:
     """The verdict on one element.
 
     `earliest` is when it could be ready if nobody uses it and nothing is missed from now on; None where it is
-    ready, or where something other than time is in the way. `notes` are what a person must know besides.
+    ready, or where something other than time is in the way, which `undated` says. `notes` are what a person
+    must know besides.
     """
 
     element: Element
@@ -45,6 +46,7 @@ class Readiness:
     rules: tuple[Rule, ...]
     earliest: datetime | None
     notes: tuple[str, ...] = ()
+    undated: str | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -60,14 +62,18 @@ def assess(entry: AtticEntry, facts: Facts, policy: PolicySettings, now: datetim
     timed = [
         rules.long_enough(entry, own, now),
         rules.unused(entry, facts, own, now),
-        *(rules.covered(watch, one, own) for watch, one in watches.items()),
+        *(rules.covered(watch, one, own, facts.blind(watch)) for watch, one in watches.items()),
         *rules.counted(entry, facts, own, now),
+        *rules.called(facts, own, now),
+        *rules.enforcement(entry, facts, own, now),
+        *rules.rowless(entry, facts, own),
         *rules.turns_seen(entry, list(watches.values()), own, now),
         *rules.former_name_watched(entry, own, now),
     ]
     others = [
         *rules.every_server(facts, policy),
         *rules.no_old_session(entry, facts),
+        *rules.not_held(entry, facts),
         rules.in_place(entry, facts),
         rules.independent(facts),
         rules.name_free(entry, facts),
@@ -76,7 +82,13 @@ def assess(entry: AtticEntry, facts: Facts, policy: PolicySettings, now: datetim
     ]
     applied = (*timed, *others)
     verdict = _verdict(applied)
-    only_time_lacks = verdict is not Verdict.READY and all(rule.met for rule in others)
+    earliest, undated = None, []
+    if verdict is not Verdict.READY:
+        when = _earliest(entry, facts, own, watches, now)
+        lacking = [rule.name for rule in others if not rule.met]
+        undated = [when] if isinstance(when, str) else []
+        undated += [f"waiting does not help with: {', '.join(lacking)}"] if lacking else []
+        earliest = when if not undated and not isinstance(when, str) else None
     return Readiness(
         entry.element,
         entry.deprecated_name,
@@ -84,8 +96,9 @@ def assess(entry: AtticEntry, facts: Facts, policy: PolicySettings, now: datetim
         entry.deprecated_at,
         verdict,
         applied,
-        _earliest(entry, facts, own, list(watches.values()), now) if only_time_lacks else None,
-        rules.notes(entry, facts),
+        earliest,
+        rules.notes(entry, facts, own, now),
+        "; ".join(undated) or None,
     )
 
 
@@ -96,23 +109,35 @@ def _verdict(applied: Sequence[Rule]) -> Verdict:
 
 
 def _earliest(
-    entry: AtticEntry, facts: Facts, policy: RemovalPolicy, watches: Sequence[Coverage], now: datetime
-) -> datetime | None:
+    entry: AtticEntry,
+    facts: Facts,
+    policy: RemovalPolicy,
+    watches: Mapping[str, Coverage],
+    now: datetime,
+) -> datetime | str:
+    """When time alone would do, or why it never will."""
     quiet = timedelta(days=policy.quiet_days)
     moments = [now, entry.deprecated_at + timedelta(days=policy.cooling_off_days)]
     if facts.last_use_at is not None:
         moments.append(facts.last_use_at + quiet)
     if rules.counts(entry, facts):
         if facts.counted is None:
-            return None
+            return "no server counts it"
         if (left := facts.reconciled(now - quiet)).last_at is not None:
             moments.append(left.last_at + quiet)
-    for one in watches:
+    if facts.called is not None and (called := facts.called.since(now - quiet)).last_at is not None:
+        moments.append(called.last_at + quiet)
+    if facts.checks and policy.enforcement_is_use:
+        if facts.enforced is None:
+            return "no server counts the rows that it checks"
+        if (checked := facts.checked(now - quiet)).last_at is not None:
+            moments.append(checked.last_at + quiet)
+    for watch, one in watches.items():
         when = _covered_at(entry, one, policy, now)
         if when is None:
-            return None
+            return rules.never_covered(watch, one, facts.blind(watch))
         moments.append(when)
-    stretches = rules.all_watched(watches)
+    stretches = rules.all_watched(list(watches.values()))
     for months, wanted in ((1, policy.month_ends), (3, policy.quarter_ends)):
         have = seen(stretches, entry.deprecated_at, now, months, policy.coverage_wanted)
         if have < wanted:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from analytics.alerting.worker import Worker
 from analytics.alerts import Alerts
@@ -22,5 +23,8 @@ def alerting(job: Job) -> Iterator[Alerts]:
         # What no log tells is looked for in a database.
         alerts = settings.alerts.model_copy(update={"check_every": settings.alerts.check_every * 0})
         settings = settings.model_copy(update={"alerts": alerts})
+    if job.follows:
+        # The first alert is not to wait for what takes long to load; a run that ends may never need it.
+        import_module("analytics.store")
     with Worker(settings, job.call.connect, now):
-        yield Alerts(settings.alerts, job.data_directory)
+        yield Alerts(settings.alerts, job.data_directory, settings.policy.known_readers)

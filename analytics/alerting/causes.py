@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from analytics.alerting.mutes import Mutes, Times
 from analytics.alerting.patterns import Used
 from catalog.database import APPLICATION_NAME
-from ingest.schemas import Outcome
+from ingest.schemas import Operation, Outcome
 
 # Uses that are alike in these have one cause: a job in a loop is one thing to look at. The client comes in
 # so that two machines are two things.
@@ -44,6 +44,11 @@ class Cause:
         """Whether the statement failed."""
         return bool(self.first["outcome"] == Outcome.ERROR)
 
+    @property
+    def only_read(self) -> bool:
+        """Whether the statement succeeded and wrote nothing."""
+        return not self.failed and self.first["operation"] != Operation.WRITE
+
 
 def causes_of(accesses: pa.Table) -> list[Cause]:
     """The causes in a table of ACCESS rows, by their first use; what pgattic did itself is left out."""
@@ -71,7 +76,12 @@ def _numbers(rows: pa.Table) -> "pa.Array[Any]":
 
 def audible(causes: Iterable[Cause], mutes: Mutes) -> list[Cause]:
     """What is left of the causes without the uses that are muted."""
-    left = (replace(cause, times=mutes.audible(cause.used, cause.times)) for cause in causes)
+    left = (
+        replace(cause, times=mutes.audible(cause.used, cause.times))
+        for cause in causes
+        # What does not count for the verdict alarms nobody: a dump each night, say.
+        if not (cause.only_read and cause.used.application in mutes.known_readers)
+    )
     return [cause for cause in left if len(cause.times)]
 
 

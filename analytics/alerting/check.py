@@ -13,8 +13,8 @@ from analytics.store import Evidence
 from catalog.alert_settings import BreakerRule, ElementStateRule, LateRule
 from catalog.counters import read_counters
 from catalog.database import Database, load_sql
+from catalog.reading import read_snapshot
 from catalog.settings import Settings
-from catalog.snapshot import read_snapshot
 from ingest.store import Store
 
 

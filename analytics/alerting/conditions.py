@@ -12,7 +12,7 @@ from analytics.reconciliation import Reconciled
 from analytics.sentences import count, duration
 from analytics.store import Evidence
 from catalog.alert_settings import BreakerRule, ConditionRule, ElementStateRule, LateRule
-from catalog.elements import Element
+from catalog.elements import Element, Kind
 from ingest.schemas import ALERT
 
 # What was not read longer ago than this was said already, or nobody asked for it to be said.
@@ -125,7 +125,9 @@ def _states(rule: ElementStateRule, state: State) -> Iterable[Condition]:
         if rule.when == "reappeared" and found.reappeared:
             said = f"{element}: {found.reappeared}; uses go there now and do not fail"
             yield Condition(state.now, said, element=element, goes_on=True)
-        if rule.when == "unexplained" and found.counted.unexplained and found.counted.last_at:
+        # The counters of a column are those of its table, whose uses need not be its own.
+        is_its_own = found.element.kind is not Kind.COLUMN
+        if rule.when == "unexplained" and is_its_own and found.counted.unexplained and found.counted.last_at:
             uses = count(found.counted.unexplained, "use")
             said = f"{element}: {uses} counted on {', '.join(found.counted.nodes)} that no line explains"
             yield Condition(found.counted.last_at, said, element=element, is_event=True, goes_on=True)

@@ -8,14 +8,17 @@ meets the same memory again, and the same alerts come out.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from analytics.alerting.causes import Cause, Source, causes_of
 from analytics.alerting.mutes import Times
-from analytics.store import Evidence
 from catalog.alert_settings import AccessRule, BurstRule, OnePer, ThresholdRule
+
+if TYPE_CHECKING:
+    from analytics.store import Evidence
 
 # Of what a rule spoke: the rule, the element, and as much of the source and statement as tells it apart.
 Subject = tuple[str, str, tuple[str | None, ...]]
@@ -96,7 +99,7 @@ def counted_from(rules: Collection[AccessRule], first_us: int) -> int:
 
 
 def recalled(
-    evidence: Evidence,
+    evidence: "Evidence",
     rules: Collection[AccessRule],
     position: Position,
     since_us: int,
@@ -119,6 +122,6 @@ def recalled(
     return memory
 
 
-def _recent(evidence: Evidence, behind: dict[str, object], since_us: int) -> pa.Table:
+def _recent(evidence: "Evidence", behind: dict[str, object], since_us: int) -> pa.Table:
     since = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since_us)
     return evidence.query("alert_recent", since=since, **behind)

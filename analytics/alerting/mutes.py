@@ -1,6 +1,6 @@
-"""Which uses alarm nobody: those of a maintenance window, and those that somebody acknowledged."""
+"""Which uses alarm nobody: of a maintenance window, acknowledged ones, and what known readers read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -27,11 +27,17 @@ class Mutes:
     windows: tuple[Window, ...] = ()
     timezone: str = "UTC"
     acknowledgements: Sequence[Acknowledgement] = ()
+    known_readers: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, settings: AlertSettings, acknowledgements: Sequence[Acknowledgement]) -> "Mutes":
+    def of(
+        cls,
+        settings: AlertSettings,
+        acknowledgements: Sequence[Acknowledgement],
+        known_readers: Collection[str] = (),
+    ) -> "Mutes":
         """Those of a configuration and of people."""
-        return cls(settings.windows, settings.timezone, acknowledgements)
+        return cls(settings.windows, settings.timezone, acknowledgements, frozenset(known_readers))
 
     def audible(self, used: Used, times: Times) -> Times:
         """The times of uses that may alarm somebody."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TextIO
 
-from analytics.alerting.check import check_conditions
 from analytics.alerting.delivery import Delivery, JsonLines, Receiver
+from analytics.alerting.messages import describe
 from analytics.errors import AlertStateError
 from analytics.notify import addresses
 from catalog.database import Database
@@ -86,8 +86,14 @@ class Worker:
             return
         assert self._delivery is not None
         if checks:
+            # Most runs of ingest end before a check is due, and it takes long to load.
+            from analytics.alerting.check import check_conditions  # noqa: PLC0415
+
             self._checked_at = now
-            check_conditions(self._settings, self._connect, now)
+            for row in check_conditions(self._settings, self._connect, now).to_pylist():
+                _LOG.warning("%s", describe(row))
+            # It was well again: what goes wrong from now on is news.
+            self._said = None
         self._delivery.round(now, is_last=is_last)
 
     def _try(self, step: Callable[[], object]) -> None:
@@ -98,8 +104,6 @@ class Worker:
             if str(error) != self._said:
                 _LOG.warning("alerts: %s", error)
             self._said = str(error)
-        else:
-            self._said = None
 
 
 def take_turn(data_directory: Path) -> TextIO | None:

@@ -1,5 +1,6 @@
 """The command `coverage`."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -7,22 +8,25 @@ import typer
 from rich.markup import escape
 
 from analytics.commands.printing import print_lines
-from analytics.counters import Counters
-from analytics.coverage import common, watched
+from analytics.coverage import common
 from analytics.errors import UnknownElementError
 from analytics.readiness import gather
 from analytics.rules import all_watched
-from analytics.sentences import duration, percent
+from analytics.sentences import duration, listed, percent
+from analytics.servers import servers_watched
 from analytics.store import Evidence
 from analytics.timelines import Line, Timeline, timeline
 from catalog.counters import CounterSample, read_counters
 from catalog.elements import Element
+from catalog.reading import read_snapshot
 from catalog.settings import Settings
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.snapshot import Snapshot
 from catalog.terminal import JsonOption, console, invocation, print_json
 from ingest.schemas import Source
 
 _GAPS_SHOWN = 3
+_DRAWN_AT_MOST = 56
+_ASKED_OF_ALL = frozenset({Source.ERROR.value, Source.COUNTER.value})
 
 
 def coverage(
@@ -44,13 +48,16 @@ def coverage(
     with invocation(ctx).connect() as db, Evidence.open(settings.data.directory) as evidence:
         snapshot, counters = read_snapshot(db), read_counters(db)
         if element:
-            found = _of_element(Element.parse(element), snapshot, counters, evidence, settings, now)
+            one = Element.parse(element)
+            found = _of_element(one, snapshot, counters, evidence, settings, now)
+            wanted = settings.policy.of(one.kind).every_source
         else:
             found = _of_all(counters, evidence, settings, now - timedelta(days=days), now)
+            wanted = _ASKED_OF_ALL
     if as_json:
         print_json(found)
     else:
-        _print(element, found)
+        _print(element, found, wanted)
 
 
 def _of_element(
@@ -76,23 +83,28 @@ def _of_all(
     counters: CounterSample, evidence: Evidence, settings: Settings, since: datetime, now: datetime
 ) -> Timeline:
     """When the logs of the servers were read, and their counters sampled."""
-    of_nodes = Counters(evidence, counters, settings.policy, settings.node_names, (), since)
-    found = dict(watched(evidence, since, now, of_nodes.nodes, settings.policy))
-    found[Source.COUNTER] = {node: of_nodes.looked_at(node) for node in of_nodes.nodes}
-    errors = [found[Source.ERROR], found[Source.COUNTER]]
-    together = common(stretches for by_node in errors for stretches in by_node.values())
+    found = servers_watched(evidence, counters, settings.policy, settings.node_names, since, now)
+    together = common(stretches for source in _ASKED_OF_ALL for stretches in found[Source(source)].values())
     return timeline(found, since, now, together)
 
 
-def _print(element: str | None, found: Timeline) -> None:
+def _print(element: str | None, found: Timeline, wanted: Collection[str]) -> None:
     what = f"[bold]{escape(element)}[/]" if element else "All servers"
     since, until = found.since, found.until
     console.print(f"{what}, {since:%Y-%m-%d} to {until:%Y-%m-%d} ({duration(until - since)}, UTC)\n")
-    width = max((len(line.source) + len(line.node) for line in found.lines), default=0) + 1
-    for line in found.lines:
+    off = [line for line in found.lines if not line.fraction and line.source not in wanted]
+    shown = [line for line in found.lines if line not in off]
+    width = max((len(line.source) + len(line.node) for line in shown), default=0) + 1
+    days = -(-max((len(line.days) for line in shown), default=1) // _DRAWN_AT_MOST) or 1
+    for line in shown:
         name = f"{line.source} {line.node}".ljust(width)
-        console.print(f"  {escape(name)} [cyan]{line.drawn}[/] {percent(line.fraction)}", soft_wrap=True)
-    console.print("\n  [dim]a character a day: █ all of it, ▓ half or more, ░ some, · nothing[/]")
+        drawn = f"[cyan]{line.drawn(days)}[/] {percent(line.fraction)}"
+        console.print(f"  {escape(name)} {drawn}", soft_wrap=True)
+    each = "a day" if days == 1 else f"for {days} days"
+    console.print(f"\n  [dim]a character {each}: █ all of it, ▓ half or more, ░ some, · nothing[/]")
+    if off:
+        names = listed([f"{line.source} on {line.node}" for line in off], len(off))
+        print_lines(("", f"never watched, and not asked for by the policy: {escape(names)}"))
     for name, (seen, there) in (("month-ends", found.month_ends), ("quarter-ends", found.quarter_ends)):
         console.print(f"  {name}: {seen} of {there} watched")
     gaps = [(line, gap) for line in found.lines if line.fraction > 0 for gap in _longest(line)]

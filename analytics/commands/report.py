@@ -10,7 +10,7 @@ from rich.markup import escape
 from analytics.reports import gather, write_report
 from analytics.store import Evidence
 from catalog.counters import read_counters
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.terminal import JsonOption, console, invocation, print_json
 
 

@@ -9,7 +9,7 @@ from analytics.commands.printing import print_lines
 from analytics.scan import Candidate, survey
 from analytics.store import Evidence
 from catalog.counters import read_counters
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.terminal import JsonOption, console, invocation, print_json, size
 
 

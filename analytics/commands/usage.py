@@ -12,12 +12,23 @@ from analytics.errors import UnknownElementError
 from analytics.export import write_table
 from analytics.sentences import count
 from analytics.store import Evidence
-from analytics.usage import ElementUsage, UseGroup, usage_by_element, uses_of
+from analytics.usage import CallGroup, ElementUsage, UseGroup, calls_of, usage_by_element, uses_of
 from analytics.usage_profile import Profile, Question, answer, profile
 from analytics.usage_script import script
+from catalog.attic import read_attic
 from catalog.elements import Element
-from catalog.snapshot import Snapshot, read_attic, read_snapshot
-from catalog.terminal import JsonOption, console, invocation, print_json, print_table, when
+from catalog.errors import ConnectionFailedError
+from catalog.reading import read_snapshot
+from catalog.snapshot import Snapshot
+from catalog.terminal import (
+    JsonOption,
+    console,
+    error_console,
+    invocation,
+    print_json,
+    print_table,
+    when,
+)
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -61,9 +72,7 @@ def usage(
     elif wanted:
         _one(ctx, wanted, as_json=as_json)
     else:
-        with invocation(ctx).connect() as db, Evidence.open(_data(ctx)) as evidence:
-            in_attic = [entry.element for entry in read_attic(db) if entry.is_in_attic]
-            _print_usage(in_attic, usage_by_element(evidence), as_json=as_json)
+        _all(ctx, as_json=as_json)
 
 
 def _data(ctx: typer.Context) -> Path:
@@ -89,35 +98,85 @@ def _answer(
         print_json(rows.to_pylist())
     elif not (csv or parquet):
         cells = (
-            [
-                escape(when(cell) if isinstance(cell, datetime) else str("" if cell is None else cell))
-                for cell in row
-            ]
+            [_cell(cell) for cell in row]
             for row in zip(*(column.to_pylist() for column in rows.columns), strict=True)
         )
         print_table(question.value, rows.column_names, cells)
 
 
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return when(value)
+        case float():
+            return f"{value:,.1f}"
+        case _:
+            return escape(str(value))
+
+
+def _all(ctx: typer.Context, *, as_json: bool) -> None:
+    """All elements of the attic; without the database, those of which a use was seen."""
+    with Evidence.open(_data(ctx)) as evidence:
+        found = usage_by_element(evidence)
+    try:
+        with invocation(ctx).connect() as db:
+            listed = [entry.element for entry in read_attic(db) if entry.is_in_attic]
+    except ConnectionFailedError as error:
+        if not found:
+            raise
+        listed = [one.element for one in found]
+        _tell_of_the_catalog(error, "what is in the attic without a use is not listed")
+    _print_usage(listed, found, as_json=as_json)
+
+
 def _one(ctx: typer.Context, element: Element, *, as_json: bool) -> None:
-    with invocation(ctx).connect() as db, Evidence.open(_data(ctx)) as evidence:
+    with Evidence.open(_data(ctx)) as evidence:
         uses = uses_of(evidence, element)
         found = profile(evidence, element)
-        snapshot = read_snapshot(db)
-    if not (uses or found.frequency or _is_known(snapshot, element)):
-        raise UnknownElementError(
-            "no such element, neither in the attic nor in the database",
-            where=str(element),
-            todo="`pgattic usage` lists what is in the attic",
-        )
+        is_seen = bool(uses or found.frequency)
+        try:
+            calls = _calls(ctx, evidence, element, is_seen=is_seen)
+        except ConnectionFailedError as error:
+            # Of what no log names, the evidence alone cannot even say that there is such an element.
+            if not is_seen:
+                raise
+            calls = None
+            _tell_of_the_catalog(error, "calls that pg_stat_statements counted are not shown")
     if as_json:
-        print_json({"profile": found, "uses": uses})
-    elif not (uses or found.frequency):
+        print_json({"profile": found, "uses": uses, "calls": calls})
+    elif not (uses or found.frequency or calls):
         console.print(f"[bold]{escape(str(element))}[/]: no use seen in the logs that were read.")
     else:
         console.print(f"[bold]{escape(str(element))}[/]")
         _print_profile(found)
         for use in uses:
             _print_use(use)
+        for call in calls or ():
+            _print_call(call)
+
+
+def _calls(
+    ctx: typer.Context, evidence: Evidence, element: Element, *, is_seen: bool
+) -> list[CallGroup] | None:
+    """What pg_stat_statements counted of an element since its rename; raises UnknownElementError."""
+    settings = invocation(ctx).settings
+    with invocation(ctx).connect() as db:
+        snapshot = read_snapshot(db)
+    if not (is_seen or _is_known(snapshot, element)):
+        raise UnknownElementError(
+            "no such element, neither in the attic nor in the database",
+            where=str(element),
+            todo="`pgattic usage` lists what is in the attic",
+        )
+    entry = next((e for e in snapshot.attic if e.element == element and e.is_in_attic), None)
+    return calls_of(evidence, settings.policy, settings.node_names, entry) if entry else []
+
+
+def _tell_of_the_catalog(error: ConnectionFailedError, missing: str) -> None:
+    told = f"({escape(error.what)}): this is the evidence alone; {missing}"
+    error_console.print(f"[yellow]the catalog was not asked[/] {told}", soft_wrap=True)
 
 
 def _is_known(snapshot: Snapshot, element: Element) -> bool:
@@ -185,6 +244,16 @@ def _print_element_usage(element: Element, found: ElementUsage | None) -> None:
         ("-", f"by {escape(', '.join(found.roles) or 'nobody known')}"),
         ("-", f"from {escape(', '.join(found.applications + found.clients) or 'nowhere known')}"),
     )
+
+
+def _print_call(call: CallGroup) -> None:
+    console.print(
+        f"\n  [bold]{escape(call.role or '?')}[/]: [yellow]{call.operation}[/],"
+        f" {count(call.calls, 'call')}, the last one before {when(call.last_at)} UTC"
+        " [dim]counted by pg_stat_statements[/]",
+        soft_wrap=True,
+    )
+    console.print(f"    [cyan]{escape(call.statement or '(statement not kept)')}[/]", soft_wrap=True)
 
 
 def _print_use(use: UseGroup) -> None:

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from analytics.health.check import RELOAD, RESET, RESTART, Check, Facts
+from analytics.health.check import RELOAD, RESET, RESTART, Check, Facts, resets, setting
+from catalog.database import literal
 from catalog.elements import quote_identifier
 from catalog.settings import Settings
 
@@ -29,15 +30,15 @@ def log_format(facts: Facts) -> Check:
     name = "log format"
     if facts["logging_collector"] != "on":
         finding = "logging_collector is off: the server writes no log files of its own"
-        todo = f"ALTER SYSTEM SET logging_collector = on; {RESTART}"
-        return Check(name, False, finding, todo)
+        lines = (setting("logging_collector", "on"), RESTART)
+        return Check(name, False, finding, "Have it write them, which takes a restart:", lines)
     written = [part.strip() for part in facts["log_destination"].split(",")]
     readable = [each for each in _FORMATS if each in written]
     if not readable:
         wanted = ",".join([*filter(None, written), "csvlog"])
         finding = f"log_destination is {facts['log_destination']}: no file that can be read"
-        todo = f"ALTER SYSTEM SET log_destination = '{wanted}'; {RELOAD}"
-        return Check(name, False, finding, todo)
+        lines = (setting("log_destination", literal(wanted)), RELOAD)
+        return Check(name, False, finding, "Have it write one:", lines)
     return Check(name, True, f"the server writes {' and '.join(readable)}; one of them will do", None)
 
 
@@ -47,17 +48,15 @@ def line_prefix(facts: Facts) -> Check | None:
         return None
     name, prefix = "line prefix", facts["log_line_prefix"]
     letters = escapes(prefix)
-    todo = (
-        "ALTER SYSTEM SET log_line_prefix = '%m [%p] %q%u@%d/%a %e ';"
-        f" {RELOAD}; or have the server write csvlog as well"
-    )
+    todo = "Let it tell more, or have the server write csvlog as well:"
+    lines = (setting("log_line_prefix", "'%m [%p] %q%u@%d/%a %e '"), RELOAD)
     if not letters & set(_TIMES):
-        return Check(
-            name, False, f"log_line_prefix is {prefix!r}: a line without a time cannot be read", todo
-        )
+        finding = f"log_line_prefix is {prefix!r}: a line without a time cannot be read"
+        return Check(name, False, finding, todo, lines)
     lost = [words for wanted, words in _LOSSES if not letters & set(wanted)]
     if lost:
-        return Check(name, None, f"log_line_prefix is {prefix!r}, without {'; without '.join(lost)}", todo)
+        finding = f"log_line_prefix is {prefix!r}, without {'; without '.join(lost)}"
+        return Check(name, None, finding, todo, lines)
     return Check(name, True, f"log_line_prefix is {prefix!r}: it tells all that is asked", None)
 
 
@@ -74,10 +73,10 @@ def escapes(prefix: str) -> set[str]:
 
 
 def log_folder(settings: Settings, facts: Facts) -> Check:  # noqa: PLR0911 (each says another thing)
-    """Whether the files can be found and read."""
+    """Whether the files can be found and read; `facts` are empty where the server does not answer."""
     name, directory = "log folder", settings.logs.directory
     if directory is None:
-        server_folder = facts["log_folder"] or "the server's log_directory"
+        server_folder = facts.get("log_folder") or "the server's log_directory"
         return Check(name, False, "no log folder is configured", f"Set logs.directory to {server_folder}")
     if any(letter in str(directory) for letter in "*?["):
         return Check(
@@ -91,9 +90,12 @@ def log_folder(settings: Settings, facts: Facts) -> Check:  # noqa: PLR0911 (eac
         return Check(name, False, f"{directory} cannot be read", todo)
     if not directory.is_dir():
         return Check(name, None, f"{directory} is one file; the server's next one is not read", None)
+    if not facts:
+        return Check(name, None, f"{directory} can be read; which file the server writes is not known", None)
     if facts["may_ask_for_log"] != "true":
         finding = f"{directory} can be read; which file the server writes, this role may not ask"
-        return Check(name, None, finding, f"GRANT pg_monitor TO {quote_identifier(facts['role'])};")
+        line = f"GRANT pg_monitor TO {quote_identifier(facts['role'])};"
+        return Check(name, None, finding, "Let it ask:", (line,))
     return _current_log(directory, facts["current_log"])
 
 
@@ -106,8 +108,9 @@ def _current_log(directory: Path, current: str) -> Check:
         todo = "Set logs.directory to the folder where this server writes, or to where its logs arrive"
         return Check(name, False, f"the server writes {current}, which is not in {directory}", todo)
     if not os.access(file, os.R_OK):
-        todo = f"ALTER SYSTEM SET log_file_mode = '0640'; {RELOAD}; and put this user into its group"
-        return Check(name, False, f"{file} cannot be read", todo)
+        todo = "Put this user into the group of the server, and let that one read:"
+        lines = (setting("log_file_mode", "'0640'"), RELOAD)
+        return Check(name, False, f"{file} cannot be read", todo, lines)
     return Check(name, True, f"the server's current file {file.name} can be read in {directory}", None)
 
 
@@ -116,14 +119,17 @@ def errors_logged(facts: Facts) -> Check:
     name = "errors are logged"
     hidden = hiding(facts)
     if hidden:
-        todo = (
-            "ALTER SYSTEM SET log_min_messages = 'warning';"
-            f" ALTER SYSTEM SET log_min_error_statement = 'error'; {RELOAD}"
+        finding = f"{' and '.join(hidden)}: uses of former names would not be seen"
+        lines = (
+            setting("log_min_messages", "'warning'"),
+            setting("log_min_error_statement", "'error'"),
+            RELOAD,
+            *resets(facts, "overridden"),
         )
-        return Check(name, False, f"{' and '.join(hidden)}: uses of former names would not be seen", todo)
+        return Check(name, False, finding, "Have them logged:", lines)
     if facts["overridden"]:
         finding = f"some sessions have settings of their own ({facts['overridden']})"
-        return Check(name, False, finding, RESET)
+        return Check(name, False, finding, RESET, resets(facts, "overridden"))
     return Check(name, True, "statements that fail on a former name are logged with their text", None)
 
 

@@ -1,11 +1,12 @@
 """What the server must have besides its log: a version, counters, the registry, and rights for our role."""
 
-from analytics.health.check import RELOAD, Check, Facts
-from analytics.sentences import count
+from analytics.health.check import RELOAD, Check, Facts, resets, setting
+from analytics.sentences import count, listed
 from catalog.database import Database
 from catalog.elements import quote_identifier
 
 OLDEST_SERVER = 150000
+_AT_MOST = 3
 
 
 def connection(db: Database) -> Check:
@@ -24,8 +25,10 @@ def version(db: Database) -> Check:
 def counters(facts: Facts) -> Check:
     """Whether uses are counted."""
     if facts["track_counts"] != "on":
-        todo = f"ALTER SYSTEM SET track_counts = on; {RELOAD}"
-        return Check("counters", False, "track_counts is off: the server counts no use", todo)
+        lines = (setting("track_counts", "on"), RELOAD, *resets(facts, "overridden"))
+        return Check(
+            "counters", False, "track_counts is off: the server counts no use", "Have it count:", lines
+        )
     return Check("counters", True, f"counting since {facts['counting_since'][:16]}", None)
 
 
@@ -40,7 +43,7 @@ def role_of_server(facts: Facts, configured: int, unread: int) -> Check:
             f"{count(standbys, 'standby server')} of it, {configured} configured: uses there are logged and"
             " counted there alone, so nothing will be ready"
         )
-        todo = "Add a [[nodes]] with name and dsn for each, and ingest its log; or set policy.unread_standbys"
+        todo = "Add a [[nodes]] with name, dsn and logs for each; or set policy.unread_standbys"
         return Check(name, False, finding, todo)
     if standbys:
         finding = f"primary; {count(standbys, 'standby server')}, all of them configured or read by nobody"
@@ -61,16 +64,20 @@ def rights(facts: Facts) -> Check:
     name, role = "rights", facts["role"]
     if facts["superuser"] == "true":
         return Check(name, True, f"{role} is a superuser", None)
-    grantee, missing = quote_identifier(role), []
+    grantee, lines = quote_identifier(role), []
     if facts["can_create"] != "true" and facts["registry"] != "true":
         database = quote_identifier(facts["database"])
-        missing.append(f"GRANT CREATE ON DATABASE {database} TO {grantee};")
+        lines.append(f"GRANT CREATE ON DATABASE {database} TO {grantee};")
+    lines += [f"GRANT {owner} TO {grantee};" for owner in facts["owners"].splitlines()]
     not_owned = int(facts["tables_not_owned"])
-    if not_owned:
-        missing.append(f"GRANT <owner of the tables> TO {grantee};")
-    if not missing:
+    if not (lines or not_owned):
         return Check(name, True, f"{role} owns, itself or through a role, all tables", None)
     finding = (
         f"{role} is no superuser and {count(not_owned, 'table')} belong to roles that it is no member of"
     )
-    return Check(name, False, finding, " ".join(missing))
+    # To make it a member of a superuser would give it everything.
+    superusers = facts["tables_of_superusers"].split(", ") if facts["tables_of_superusers"] else []
+    todo = ["Give it the rights:"] if lines else []
+    if superusers:
+        todo.insert(0, f"Give to an owner who is no superuser: {listed(superusers, _AT_MOST)}.")
+    return Check(name, False, finding, " ".join(todo), tuple(lines))

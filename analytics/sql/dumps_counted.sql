@@ -1,7 +1,21 @@
 -- The same from pg_stat_statements, which knows a role and no application: calls between two samples.
 WITH copies AS (
-    SELECT DISTINCT statement_id FROM statement
-    WHERE starts_with(upper(ltrim(text)), 'COPY ') AND regexp_matches(text, '\sTO\s', 'i')
+    SELECT DISTINCT statement_id, starts_with(upper(ltrim(text)), 'COPY ') AS is_copy
+    FROM statement
+    WHERE (is_copy AND regexp_matches(text, '\sTO\s', 'i'))
+       OR starts_with(text, 'SELECT last_value, is_called FROM ')
+       OR (starts_with(text, 'SELECT seqrelid, ') AND contains(text, ' pg_get_sequence_data(seqrelid) '))
+),
+counted AS (
+    -- A statement that uses an element in several ways has a row for each of them.
+    SELECT node, element, role, statement_id, sampled_at, max(calls) AS calls
+    FROM statement_counter
+    JOIN copies USING (statement_id)
+    WHERE list_contains($known::VARCHAR[], role)
+      AND list_contains($elements::VARCHAR[], element)
+      AND is_copy <> starts_with(element, 'sequence:')
+      AND sampled_at >= $since::TIMESTAMPTZ
+    GROUP BY ALL
 ),
 called AS (
     SELECT c.node,
@@ -9,11 +23,7 @@ called AS (
            c.role AS reader,
            lag(c.sampled_at) OVER earlier AS began_at,
            c.calls - lag(c.calls) OVER earlier AS scans
-    FROM statement_counter c
-    JOIN copies USING (statement_id)
-    WHERE list_contains($known::VARCHAR[], c.role)
-      AND list_contains($elements::VARCHAR[], c.element)
-      AND c.sampled_at >= $since::TIMESTAMPTZ
+    FROM counted c
     WINDOW earlier AS (PARTITION BY c.node, c.element, c.role, c.statement_id ORDER BY c.sampled_at)
 )
 SELECT node, element, reader, began_at, scans::BIGINT AS scans

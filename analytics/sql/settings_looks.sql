@@ -1,8 +1,9 @@
--- At which looks a node's settings made its log show failed statements, and when it had last read them.
+-- What a node's settings made its log show at each look, when it had last read them, and when it was started.
 SELECT node,
        sampled_at,
        settings_since,
-       list_contains(sources, 'error') AS shows_errors
+       server_started_at,
+       sources
 FROM sample
 WHERE failure IS NULL
   AND settings_since IS NOT NULL

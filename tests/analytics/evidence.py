@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 
+from analytics.alerts import Alerts
+from catalog.alert_settings import AlertSettings
 from ingest.schemas import TABLES, Source
 from ingest.store import Store
 
@@ -81,6 +84,12 @@ def access(at: datetime = NOW, **given: Any) -> dict[str, Any]:
 def hourly(element: str, at: datetime = NOW, **given: Any) -> dict[str, Any]:
     hour = at.replace(minute=0, second=0, microsecond=0)
     return {"element": element, "hour": hour, "first_at": at, "last_at": at, **given}
+
+
+def alerts_for(accesses: pa.Table, now: datetime) -> pa.Table:
+    """The alerts that a batch makes by the default rules where it is the first one ever."""
+    with TemporaryDirectory() as nothing:
+        return Alerts(AlertSettings(), Path(nothing))(accesses, now)
 
 
 def covered(since: datetime, until: datetime, *sources: Source, node: str = "primary") -> dict[str, Any]:

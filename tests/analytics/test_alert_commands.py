@@ -9,12 +9,11 @@ import pytest
 from analytics.alerting.acknowledgements import Acknowledgements
 from analytics.alerting.delivery import Delivery
 from analytics.alerting.worker import take_turn
-from analytics.alerts import alerts_for
 from analytics.notify import addresses
 from catalog.settings import load_settings
 from catalog.terminal import console
 from ingest.store import Store
-from tests.analytics.evidence import access, covered, rows, write
+from tests.analytics.evidence import access, alerts_for, covered, rows, write
 from tests.analytics.fix_webhook import Webhook, webhook
 from tests.command_line import CommandLine
 

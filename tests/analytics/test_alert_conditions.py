@@ -1,18 +1,25 @@
 """What no log tells: time that was not read, a name that is back, uses that only the server counted."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
+import pytest
+
 from analytics.alerting.check import check_conditions
-from analytics.alerting.conditions import State, condition_alerts
+from analytics.alerting.conditions import ElementState, State, condition_alerts
+from analytics.alerting.worker import Worker
+from analytics.reconciliation import Reconciled
 from analytics.store import Evidence
-from catalog.alert_settings import BreakerRule, ElementStateRule, LateRule
+from catalog.alert_settings import AlertSettings, BreakerRule, ElementStateRule, LateRule
 from catalog.database import Database
+from catalog.elements import Element
 from catalog.settings import DatabaseSettings, DataSettings, Settings
 from catalog.span import span
 from ingest.schemas import GAP
 from ingest.store import Store
+from migrations import registry
 from tests.analytics.evidence import NOW, covered, write
 from tests.analytics.world import SCRIPT, Attic, run
 from tests.fix_server import FreshDatabase
@@ -25,7 +32,9 @@ HOLE = LateRule(name="hole", when="gap", longer_than=span("15m"))
 def said(directory: Path, rule: Any, now: Any = NOW, **state: Any) -> list[dict[str, Any]]:
     """The alerts of a rule, committed."""
     with Evidence.open(directory) as evidence:
-        found = condition_alerts([rule], State.of(evidence, (), state.get("breaker"), now))
+        found = condition_alerts(
+            [rule], State.of(evidence, state.get("attic", ()), state.get("breaker"), now)
+        )
     if len(found):
         Store(directory).append("alert", found, transaction=None)
     return found.to_pylist()
@@ -80,6 +89,18 @@ def test_an_open_breaker_alarms_once_for_each_time(tmp_path: Path) -> None:
     assert len(said(tmp_path, rule, NOW + 48 * HOUR, breaker=opened | {"opened_at": NOW + HOUR})) == 1
 
 
+def test_the_counters_of_its_table_are_no_unexplained_use_of_a_column(tmp_path: Path) -> None:
+    rule = ElementStateRule(name="unexplained", when="unexplained")
+    counted = Reconciled(reads=7, last_at=NOW, nodes=("primary",), unexplained=7)
+    attic = [
+        ElementState(Element.parse(text), None, counted)
+        for text in ("column:public.customers.note", "table:public.users_old")
+    ]
+    (alert,) = said(tmp_path, rule, attic=attic)
+    assert alert["element"] == "table:public.users_old"
+    assert "7 uses counted on primary" in alert["message"]
+
+
 def test_a_name_that_is_back_and_uses_that_no_log_tells_alarm(
     database18: FreshDatabase, tmp_path: Path
 ) -> None:
@@ -106,3 +127,20 @@ def test_a_name_that_is_back_and_uses_that_no_log_tells_alarm(
     )
     assert len(check_conditions(only, connect, NOW + HOUR)) == 0
     assert isinstance(only.alerts.rules[0], ElementStateRule)
+
+
+def test_what_is_found_beside_ingest_is_told_there(
+    database18: FreshDatabase, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.install(database18.db)
+    database18.db.execute("INSERT INTO pgattic.breaker (reason) VALUES ('a test')")
+    settings = Settings(
+        database=DatabaseSettings(dsn=database18.dsn()),
+        data=DataSettings(directory=tmp_path),
+        alerts=AlertSettings(check_every=span("1s")),
+    )
+    with Worker(settings, lambda: Database.connect(database18.dsn()), lambda: datetime.now(UTC)):
+        ends = monotonic() + 60
+        while "the circuit breaker opened: a test" not in caplog.text and monotonic() < ends:
+            sleep(0.1)
+    assert "critical: the circuit breaker opened: a test" in caplog.text

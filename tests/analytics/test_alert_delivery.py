@@ -12,14 +12,13 @@ from pydantic import SecretStr
 
 from analytics.alerting.delivery import Delivery, JsonLines, Receiver, waiting
 from analytics.alerting.worker import Worker
-from analytics.alerts import alerts_for
 from analytics.notify import addresses
 from catalog.alert_settings import AlertSettings
 from catalog.settings import DataSettings, Settings
 from catalog.span import span
 from ingest.schemas import ALERT
 from ingest.store import Store
-from tests.analytics.evidence import NOW, access, rows
+from tests.analytics.evidence import NOW, access, alerts_for, rows
 from tests.analytics.fix_webhook import Webhook, webhook
 
 __all__ = ["webhook"]

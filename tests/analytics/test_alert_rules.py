@@ -183,6 +183,20 @@ def test_the_same_batch_makes_the_same_alerts_whatever_of_it_was_committed(tmp_p
     assert batches.alerts(batch, NOW) == first
 
 
+def test_what_a_known_reader_reads_alarms_nobody(tmp_path: Path) -> None:
+    alerts = Alerts(AlertSettings(rules=(ANY,)), tmp_path, known_readers=("pg_dump",))
+    dump: dict[str, Any] = {"application": "pg_dump", "outcome": "ok", "operation": "read", "source": "audit"}
+    batch = [
+        access(**dump),
+        access(NOW + SECOND, **dump | {"operation": "write", "statement_id": "s2"}),
+        access(NOW + 2 * SECOND, **dump | {"outcome": "error", "statement_id": "s3"}),
+        access(NOW + 3 * SECOND, **dump | {"application": "psql"}),
+    ]
+    found = [alerts(rows("access", {"log_offset": n, **row}), NOW).num_rows for n, row in enumerate(batch)]
+    # What it writes and what it fails at are told once together: they have one source.
+    assert found == [0, 1, 0, 1]
+
+
 class FailingStore(Store):
     """Dies before the alerts are committed, as a process does that is killed there."""
 

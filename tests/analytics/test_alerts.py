@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from analytics.alerts import alerts_for, describe
+from analytics.alerts import describe
 from ingest.schemas import ALERT
-from tests.analytics.evidence import NOW, access, rows
+from tests.analytics.evidence import NOW, access, alerts_for, rows
 
 LATER = NOW + timedelta(seconds=2)
 

@@ -1,6 +1,7 @@
 """The commands, run as a user runs them, on a real server and real evidence."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 import analytics.cli
 from analytics.errors import EvidenceError, UnknownElementError
-from catalog.errors import ElementSyntaxError, PgatticError
+from catalog.errors import ConnectionFailedError, ElementSyntaxError, PgatticError
 from catalog.terminal import Invocation, console
 from ingest.schemas import Source
 from tests.analytics.evidence import DAY, access, covered, write
@@ -67,7 +68,7 @@ def used(attic: Attic, data: Path) -> Attic:
     at = datetime.now(UTC)
     attic.put("table:public.users_old", at)
     attic.put("enum:public.mood", at)
-    write(data, "coverage", covered(at - DAY, at + DAY, Source.ERROR))
+    write(data, "coverage", covered(at - DAY, at + DAY, Source.ERROR, Source.LOG))
     write(data, "access", access(at + timedelta(milliseconds=1)))
     write(data, "statement", {"statement_id": "s1", "first_seen_at": at})
     return attic
@@ -130,10 +131,16 @@ def test_readiness_prints_verdicts_with_reasons(command: Command, used: Attic) -
     assert "table:public.users_old  not ready" in result.output
     assert "✗ 1 use seen since the rename by monthly_report" in result.output
     assert "enum:public.mood  ready" in result.output
+    assert "\n1 ready, 1 not ready" in result.output
     found = {one["element"]: one for one in json.loads(command("readiness", "--json").output)}
     assert found["table:public.users_old"]["verdict"] == "not ready"
     assert found["table:public.users_old"]["reasons"][0].startswith("1 use seen")
     assert command("readiness", "--require-ready").exit_code == 1
+    (one,) = json.loads(command("readiness", "table:public.users_old", "--json").output)
+    assert (one["element"], one["verdict"]) == ("table:public.users_old", "not ready")
+    with pytest.raises(UnknownElementError, match="not in the attic"):
+        command("readiness", "table:public.users_old", "table:public.orders")
+    assert command("readiness", "--since-last", "table:public.users_old").exit_code == 2
 
 
 def test_since_last_tells_only_what_changed(command: Command, used: Attic, data: Path) -> None:
@@ -182,6 +189,61 @@ def test_coverage_is_drawn_by_day_source_and_server(command: Command, used: Atti
 def test_coverage_of_what_is_not_in_the_attic_is_an_error(command: Command, used: Attic) -> None:
     with pytest.raises(UnknownElementError, match="not in the attic"):
         command("coverage", "table:public.orders")
+
+
+@pytest.fixture
+def away(used: Attic, command: Command, tmp_path: Path) -> None:
+    """The server of the configuration does not answer; the evidence is here."""
+    assert command("usage").exit_code == 0
+    config = tmp_path / "pgattic.toml"
+    config.write_text(re.sub("dsn = .*", 'dsn = "host=127.0.0.1 port=1 dbname=shop"', config.read_text()))
+
+
+@pytest.mark.usefixtures("away")
+def test_usage_without_the_database_is_what_the_evidence_knows(command: Command) -> None:
+    for arguments in (("usage",), ("usage", "table:public.users_old")):
+        result = command(*arguments)
+        assert result.exit_code == 0
+        assert "table:public.users_old" in result.stdout
+        assert "report_job" in result.stdout
+        assert "the catalog was not asked" in result.stderr
+    found = json.loads(command("usage", "table:public.users_old", "--json").stdout)
+    assert (len(found["uses"]), found["calls"]) == (1, None)
+
+
+@pytest.mark.usefixtures("away")
+def test_without_the_database_nobody_says_that_something_unseen_is_unused(command: Command) -> None:
+    with pytest.raises(ConnectionFailedError):
+        command("usage", "enum:public.mood")
+
+
+@pytest.mark.usefixtures("away")
+def test_doctor_looks_at_the_rest_where_the_database_does_not_answer(command: Command) -> None:
+    result = command("doctor")
+    assert result.exit_code == 1
+    assert "✗ connection: connection to host=127.0.0.1 port=1 dbname=shop: " in result.output
+    result = command("doctor", "--json")
+    assert result.exit_code == 1
+    found = {check["name"]: check for check in json.loads(result.stdout)}
+    assert (found["connection"]["ok"], found["data directory"]["ok"]) == (False, True)
+    assert "log can be read; which file" in found["log folder"]["finding"]
+    assert {"ingest", "node primary", "alerts", "disk space"} <= set(found)
+
+
+def test_in_a_terminal_prose_is_wrapped_and_statements_are_not(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piped = command("doctor").output.splitlines()
+    monkeypatch.setattr(console, "_force_terminal", True)
+    monkeypatch.setattr(console, "_width", 80)
+    wrapped = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in command("doctor").output.splitlines()]
+    copied = [line for line in piped if line.startswith("      ")]
+    assert "      ALTER SYSTEM SET log_statement_sample_rate = 0.01;" in copied
+    assert [line for line in wrapped if line.startswith("      ")] == copied
+    assert all(len(line) <= 80 for line in wrapped if line not in copied)
+    # A check begins with its sign; what goes on stands below its words.
+    assert {line[:2] for line in wrapped} == {"✓ ", "✗ ", "? ", "  "}
+    assert " ".join(" ".join(wrapped).split()) == " ".join(" ".join(piped).split())
 
 
 def test_report_is_written_where_asked(command: Command, used: Attic, tmp_path: Path) -> None:

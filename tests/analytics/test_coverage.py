@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.coverage import Gap, coverage, summarise, watched
-from analytics.logged import SettingsLook, shown
+from analytics.logged import SettingsLook, Told, shown
 from analytics.periods import next_turns, seen, turns
 from analytics.store import Evidence
 from analytics.stretches import Stretch, both, joined, missing, without
@@ -148,6 +148,61 @@ def test_what_looks_at_the_settings_prove(
     assert shown(looks, trusted * HOUR) == [(at(start), at(end)) for start, end in expected]
 
 
+READ = [(at(0), at(24))]
+SECOND = 1 / 3600
+
+
+@pytest.mark.parametrize(
+    ("told", "started", "proved_to"),
+    [
+        pytest.param(Told(READ, [at(7)], []), 0, 7, id="a reload that changed nothing"),
+        pytest.param(Told(READ, [at(6), at(7)], []), 0, 7, id="several"),
+        pytest.param(Told(READ, [at(6), at(7)], [at(6)]), 0, 6, id="changed, and changed back"),
+        pytest.param(Told(READ, [at(6), at(7)], [at(7)]), 0, 6, id="changed back: who knows since when"),
+        pytest.param(Told(READ, [at(7)], [at(7)]), 0, 7, id="changed by the reload that was seen"),
+        pytest.param(Told(READ, [at(4), at(7)], [at(4)]), 0, 5, id="the first look had not noticed a reload"),
+        pytest.param(Told(READ, [at(1), at(7)], [at(1)]), 0, 7, id="what the first look saw"),
+        pytest.param(Told(READ, [at(6)], []), 0, 5, id="the reload is not told of"),
+        pytest.param(Told([(at(5), at(24))], [at(7)], []), 0, 5, id="read from the look on only"),
+        pytest.param(Told([(at(0), at(7))], [at(7)], []), 0, 5, id="nothing read behind the reload"),
+        pytest.param(
+            Told([(at(0), at(6)), (at(6.1), at(24))], [at(7)], []), 0, 5, id="lines lost in between"
+        ),
+        pytest.param(Told(READ, [at(7)], []), 7 - SECOND, 5, id="restarted"),
+        pytest.param(Told(READ, [at(7)], []), None, 5, id="started nobody knows when"),
+        pytest.param(Told(), 0, 5, id="read by an earlier version"),
+    ],
+)
+def test_what_the_log_tells_of_its_settings(told: Told, started: float | None, proved_to: float) -> None:
+    start = None if started is None else at(started)
+    looks = [SettingsLook(at(5), at(1), True, start), SettingsLook(at(9), at(7), True, start)]
+    assert shown(looks, 0 * HOUR, told) == joined([(at(1), at(5)), (at(5), at(proved_to)), (at(7), at(9))])
+
+
+def test_nobody_is_trusted_against_the_log() -> None:
+    looks = [look(5, 1), look(9, 7)]
+    assert shown(looks, 9 * HOUR, Told()) == [(at(1), at(9))]
+    assert shown(looks, 9 * HOUR, Told(changes=[at(6)])) == [(at(1), at(5)), (at(7), at(9))]
+
+
+def test_a_reload_each_day_costs_nothing_where_the_log_tells_of_it(tmp_path: Path) -> None:
+    told = {"reloads": [at(6), at(30)], "setting_changes": [at(30)]}
+    write(tmp_path, "coverage", {**covered(at(-1), at(50)), "sources": [], **told})
+    looks = [
+        {
+            "sampled_at": at(hour),
+            "settings_since": at(hour - (hour - 6) % 24),
+            "sources": ["error"],
+            "server_started_at": at(-99),
+        }
+        for hour in (0, 5, 7, 17, 29, 31, 47)
+    ]
+    write(tmp_path, "sample", *looks)
+    with Evidence.open(tmp_path) as evidence:
+        found = coverage(evidence, Source.ERROR, at(1), at(47))
+    assert found.fraction == 1
+
+
 def test_a_reload_each_day_costs_little_coverage_where_settings_were_sampled(tmp_path: Path) -> None:
     # A daily ingest claims nothing before the reload at 6 o'clock, but it has read it all.
     for start in range(0, 240, 24):
@@ -233,7 +288,9 @@ def test_a_timeline_draws_each_day() -> None:
     stretches = joined((since + d * DAY, since + d * DAY + h * HOUR) for d, h in hours.items())
     found = timeline({Source.ERROR: {"primary": stretches}}, since, since + 5 * DAY, stretches)
     (line,) = found.lines
-    assert line.drawn == "█▓░·█"
+    assert line.drawn() == "█▓░·█"
+    # Two days a character: all of both, or less.
+    assert line.drawn(2) == "▓░█"
     assert line.fraction == pytest.approx(63 / 120)
     assert (found.month_ends, found.quarter_ends) == ((0, 0), (0, 0))
 

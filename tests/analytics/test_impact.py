@@ -4,13 +4,15 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 from analytics.errors import UnknownElementError
 from analytics.impact import Figure, Impact, impacts
 from catalog.database import Database
 from catalog.elements import Element
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from tests.analytics.world import Attic, run
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
@@ -76,6 +78,12 @@ def test_an_index_costs_its_share_of_the_writes_and_hot_updates(db: Database) ->
     assert "(note in no other index)" in prevented.said
     doubled = figures(db, "index:public.orders_status_idx")["HOT updates prevented"]
     assert (doubled.value, doubled.said) == (0, "none: each of its columns is in another index, too")
+
+
+def test_an_index_of_a_table_that_nobody_updates_prevents_nothing(db: Database) -> None:
+    db.execute("CREATE TABLE quiet (id int PRIMARY KEY, note text); CREATE INDEX quiet_idx ON quiet (note)")
+    prevented = figures(db, "index:public.quiet_idx")["HOT updates prevented"]
+    assert (prevented.value, prevented.said.startswith("none: nothing was updated")) == (0, True)
 
 
 def test_a_partitioned_table_costs_what_its_partitions_do(db: Database) -> None:
@@ -146,3 +154,9 @@ def test_the_command_tells_costs_with_their_sources(
     assert (ended.code, "(pg_relation_size)" in ended.out) == (0, True)
     (found,) = json.loads(command("impact", "table:public.orders", "--json").out)
     assert {figure["name"] for figure in found["figures"]} >= {"size", "writes", "vacuum time", "cache"}
+    csv, parquet = tmp_path / "impact.csv", tmp_path / "impact.parquet"
+    ended = command("impact", "table:public.orders", "--csv", str(csv), "--parquet", str(parquet))
+    assert (ended.code, ended.out) == (0, "")
+    rows = pq.read_table(parquet).to_pylist()
+    assert {row["figure"]: row["value"] for row in rows} == {f["name"]: f["value"] for f in found["figures"]}
+    assert pyarrow.csv.read_csv(csv).num_rows == len(rows)

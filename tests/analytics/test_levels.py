@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from analytics.health.armed import Armed
 from analytics.health.check import Check, Facts
-from analytics.levels import COSTS, Armed, Level, level_checks, level_of
+from analytics.levels import COSTS, Level, level_checks, level_of
+from catalog.attic import AtticEntry
 from catalog.elements import Element
-from catalog.snapshot import AtticEntry
 
 QUIET: Facts = {
     "log_min_messages": "warning",
@@ -21,7 +22,12 @@ QUIET: Facts = {
     "log_transaction_sample_rate": "0",
     "statements_overridden": "",
 }
-AUDITED = {"pgaudit.role": "auditor", "pgaudit.log": "none", "pgaudit.log_level": "log"}
+AUDITED = {
+    "pgaudit.role": "auditor",
+    "pgaudit.log": "none",
+    "pgaudit.log_level": "log",
+    "pgaudit.log_client": "off",
+}
 EXPLAINED = {
     "auto_explain.log_min_duration": "0",
     "auto_explain.sample_rate": "0.01",
@@ -91,7 +97,7 @@ def test_elements_without_a_sensor_are_named() -> None:
     assert found.ok is None
     assert "5 elements without: table:public.t0, table:public.t1, table:public.t2 and 2 more" in found.finding
     assert "grant on 1 element, trigger on 1 element" in found.finding
-    assert found.todo == "pgattic arm"
+    assert found.todo == "Run `pgattic arm`"
 
 
 @pytest.mark.parametrize(
@@ -99,12 +105,50 @@ def test_elements_without_a_sensor_are_named() -> None:
     [
         ({}, "source audit", None, "pgaudit is not loaded"),
         ({**AUDITED, "pgaudit.role": ""}, "source audit", None, "names no role"),
-        ({**AUDITED, "pgaudit.log_level": "debug1"}, "source audit", None, "lines are lost"),
+        (
+            {**AUDITED, "pgaudit.log_level": "debug1", "pgaudit.log_client": "on"},
+            "source audit",
+            None,
+            "lines may be lost",
+        ),
+        ({**AUDITED, "pgaudit.log_level": "debug1"}, "source audit", True, "granted to auditor"),
+        (
+            {**AUDITED, "audit_overridden": "ann: pgaudit.role=x"},
+            "source audit",
+            None,
+            "not for all sessions",
+        ),
         (AUDITED, "source audit", True, "not TRUNCATE"),
         ({}, "source plan", None, "off"),
         (EXPLAINED, "source plan", True, "a part of 0.01 of all statements, but not within functions"),
-        ({}, "source counter", True, "pg_stat_statements is not loaded"),
-        ({"pg_stat_statements.track": "top"}, "source counter", True, "calls of statements by"),
+        ({}, "source counter", True, "on: sees that a table, an index or a sequence"),
+        ({}, "source statements", None, "pg_stat_statements is not loaded"),
+        ({"pg_stat_statements.track": "all"}, "source statements", True, "on: sees every call"),
+        ({"pg_stat_statements.track": "top"}, "source statements", None, "where functions put statements"),
+        (
+            {"pg_stat_statements.track": "all", "statements_extension": "false"},
+            "source statements",
+            None,
+            "no views in this database",
+        ),
+        (
+            {"pg_stat_statements.track": "all", "sees_texts": "false"},
+            "source statements",
+            None,
+            "hidden from this role",
+        ),
+        (
+            {"pg_stat_statements.track": "none", "compute_query_id": "off"},
+            "source statements",
+            None,
+            "not every statement is counted: pg_stat_statements.track = none, compute_query_id = off",
+        ),
+        (
+            {"pg_stat_statements.track": "all", "calls_not_counted": "app: pg_stat_statements.track=none"},
+            "source statements",
+            None,
+            "app: pg_stat_statements.track=none",
+        ),
         ({"track_counts": "off"}, "source counter", None, "off"),
         ({"log_min_messages": "fatal"}, "source error", None, "off"),
         ({"log_min_duration_statement": "250"}, "statement log", None, "slow statements only (250 ms)"),
@@ -121,14 +165,14 @@ def test_each_source_says_what_it_sees(more: dict[str, str], source: str, ok: bo
 def test_each_level_says_how_to_get_to_the_next_and_what_that_costs() -> None:
     for level, facts, wanted, says in (
         (Level.MINIMAL, QUIET, False, "no restart"),
-        (Level.SENSORS, QUIET, True, "log_statement_sample_rate = 0.01; then `SELECT pg_reload_conf();`"),
+        (Level.SENSORS, QUIET, True, "log_statement_sample_rate = 0.01;\nSELECT pg_reload_conf();"),
         (Level.SAMPLED, {**QUIET, "log_transaction_sample_rate": "0.1"}, True, "log_statement = 'all'"),
     ):
         found = checks(facts, wants_sensors=wanted)["level"]
         after = list(Level)[list(Level).index(level) + 1]
         assert found.finding.startswith(f"{level}: ")
         assert COSTS[level] in found.finding
-        assert f"For {after}: " in (found.todo or "")
-        assert says in (found.todo or "")
+        assert (found.todo or "").startswith(f"For {after}")
+        assert says in "\n".join([found.todo or "", *found.lines])
         assert COSTS[after] in (found.todo or "")
     assert checks({**QUIET, "log_statement": "all"})["level"].todo is None

@@ -12,7 +12,6 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from analytics.alerts import alerts_for
 from analytics.errors import EvidenceError, MetricsAddressError
 from analytics.figures import MOST_ELEMENTS, Figures, take
 from analytics.metrics import as_text, serving
@@ -20,7 +19,7 @@ from catalog.database import Database
 from catalog.settings import DatabaseSettings, DataSettings, Settings
 from ingest.schemas import Source
 from ingest.store import Store
-from tests.analytics.evidence import NOW, access, covered, rows, write
+from tests.analytics.evidence import NOW, access, alerts_for, covered, rows, write
 from tests.analytics.world import SCRIPT, Attic, run
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase

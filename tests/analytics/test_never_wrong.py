@@ -6,6 +6,7 @@ What pgattic is shown of it are samples and stretches of log that were read; the
 """
 
 import random
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,10 +18,10 @@ from analytics.facts import CountedUses, Facts
 from analytics.readiness import Verdict, assess
 from analytics.reconciliation import KnownScans
 from analytics.stretches import Stretch, both, joined, without
+from catalog.attic import AtticEntry
 from catalog.counters import Baseline
 from catalog.elements import Element
 from catalog.policy import PolicySettings
-from catalog.snapshot import AtticEntry
 from ingest.schemas import Source
 from tests.analytics.evidence import DAY, NOW
 
@@ -33,13 +34,20 @@ RUNS = 600
 
 @dataclass
 class Server:
-    """A server that counts; `knows_last_reads` from PostgreSQL 16 on."""
+    """A server that counts.
+
+    `knows_last_reads` from PostgreSQL 16 on, `has_blocks` where no old pgattic sampled it.
+    """
 
     name: str
     kept_since: datetime
     knows_last_reads: bool
+    has_blocks: bool = True
     reads: int = 0
     writes: int = 0
+    blocks: int = 0
+    maintenance: int = 0
+    filenode: int = 1
     last_read_at: datetime | None = None
     reset_at: datetime | None = None
 
@@ -47,15 +55,24 @@ class Server:
         match what:
             case "read" | "dump":
                 self.reads += 1
+                self.blocks += 2
                 self.last_read_at = at if self.knows_last_reads else None
             case "write":
                 self.writes += 3
+                self.blocks += 1
+            case "look":
+                self.blocks += 1
+            case "refresh":
+                self.filenode += 1
+            case "vacuum":
+                self.maintenance += 1
+                self.blocks += 2
             case "crash":
-                self.reads = self.writes = 0
+                self.reads = self.writes = self.blocks = self.maintenance = 0
                 self.last_read_at = self.reset_at = None
                 self.kept_since = at
             case "reset":
-                self.reads = self.writes = 0
+                self.reads = self.writes = self.blocks = self.maintenance = 0
                 self.last_read_at, self.reset_at = None, at
             case "reset of another table":
                 self.reset_at = at
@@ -63,10 +80,14 @@ class Server:
                 # Another server takes over the name, and has counted something for long.
                 self.reads, self.writes = random.Random(at.timestamp()).randrange(9), 0
                 self.last_read_at = None
+                self.blocks = 2 * self.reads
                 self.kept_since, self.reset_at = SINCE - 50 * DAY - (at - SINCE), None
 
     def sample(self, at: datetime) -> Run:
-        return Run(at, at, self.reads, self.writes, self.last_read_at, self.kept_since, self.reset_at)
+        found = Run(at, at, self.reads, self.writes, self.last_read_at, self.kept_since, self.reset_at)
+        if not self.has_blocks:
+            return found
+        return replace(found, blocks=self.blocks, maintenance=self.maintenance, filenode=self.filenode)
 
 
 @dataclass
@@ -88,17 +109,25 @@ class History:
     def live(self, server: Server, sampled_at: list[datetime]) -> None:
         """Let everything happen on one server, in the order of time."""
         for _ in range(self.chance.randrange(4)):
-            server.happen(self.chance.choice(("read", "write")), SINCE - DAY)
-        events = [(at, self.chance.choice(("read", "write"))) for at in self.moments(3)]
+            server.happen(self.chance.choice(("read", "write", "look", "vacuum")), SINCE - DAY)
+        uses = ("read", "write", "look", "refresh") if server.has_blocks else ("read", "write")
+        events = [(at, self.chance.choice(uses)) for at in self.moments(3)]
         faults = ("crash", "reset", "reset of another table", "failover")
         broken = [(at, self.chance.choice(faults)) for at in self.moments(2)]
         # A use just before the counters are lost is the hardest to see.
         events += [
             (at - self.chance.random() * HOUR, "read") for at, _ in broken if self.chance.random() < 0.3
         ]
-        self.used_at += [at for at, _ in events]
         events += broken
         dumps = self.moments(3)
+        vacuums = self.moments(2)
+        looks = [SINCE, *sampled_at, NOW]
+        self.used_at += [
+            at
+            for at, what in events
+            if what in ("read", "write", "refresh") or (what == "look" and not is_hidden(at, dumps, looks))
+        ]
+        events += [(at, "vacuum") for at in vacuums]
         events += [(at, "dump") for at in dumps]
         self.known += [
             KnownScans(server.name, at, 1, "pg_dump") for at in dumps if self.chance.random() < 0.7
@@ -146,16 +175,22 @@ class History:
         )
 
 
+def is_hidden(at: datetime, dumps: list[datetime], looks: list[datetime]) -> bool:
+    """Whether blocks that somebody fetched between two looks are those of a dump as well."""
+    place = bisect_left(looks, at)
+    return any(looks[place - 1] <= dump <= looks[place] for dump in dumps)
+
+
 def histories() -> Iterator[tuple[int, History, Facts]]:
     for seed in range(RUNS):
         chance = random.Random(seed)
         history = History(chance)
-        knows = chance.random() < 0.5
+        knows, has_blocks = chance.random() < 0.5, chance.random() < 0.8
         for name in ("primary", "replica")[: chance.choice((1, 1, 2))]:
             every = chance.choice((HOUR, 6 * HOUR, DAY, 3 * DAY))
             sampled_at = [SINCE + every * number for number in range(1, int((NOW - SINCE) / every))]
             kept = [at for at in sampled_at if chance.random() > 0.1]
-            history.live(Server(name, SINCE - 100 * DAY, knows), kept)
+            history.live(Server(name, SINCE - 100 * DAY, knows, has_blocks), kept)
             history.log(name)
         yield seed, history, history.facts(chance.choice((2 * DAY, 9 * DAY)))
 

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from analytics.readiness import Readiness, Verdict, readiness
 from analytics.store import Evidence
+from catalog.database import Database
 from catalog.settings import PolicySettings
+from ingest.collect import Node, collect
 from ingest.schemas import Source
+from ingest.store import Store
 from tests.analytics.evidence import DAY, access, covered, hourly, write
 from tests.analytics.world import SCRIPT, Attic, observe, run
 from tests.fix_server import FreshDatabase
@@ -54,22 +58,97 @@ def judge(
     return {str(one.element): one for one in found}
 
 
-def see_everything(data: Path) -> None:
+def see_everything(data: Path, *besides: Source) -> None:
     now = datetime.now(UTC)
-    write(data, "coverage", covered(now - 100 * DAY, now + 100 * DAY, Source.ERROR))
+    write(data, "coverage", covered(now - 100 * DAY, now + 100 * DAY, Source.ERROR, *besides))
+
+
+def sample(database: FreshDatabase, data: Path) -> None:
+    connect = partial(Database.connect, database.dsn())
+    assert not collect([Node("primary", connect)], Store(data), lambda: datetime.now(UTC)).failed
+
+
+CHECKED = {
+    "constraint:public.orders.orders_status_again": "INSERT INTO orders VALUES (2, 'new')",
+    "constraint:public.users_old.users_old_pkey": "INSERT INTO users_old VALUES (2)",
+    "index:public.orders_code": "UPDATE orders SET status = 'done'",
+    "constraint:public.lines.lines_order_fkey": "INSERT INTO lines VALUES (1)",
+    "constraint:public.lines.lines_qty_check": "INSERT INTO lines VALUES (NULL, 1)",
+}
+
+
+@pytest.mark.parametrize("element", CHECKED)
+@pytest.mark.parametrize("written", [True, False], ids=["written", "untouched"])
+def test_rows_that_a_constraint_checked(
+    any_attic: Attic, database: FreshDatabase, tmp_path: Path, element: str, written: bool
+) -> None:
+    run(
+        any_attic.db,
+        "CREATE UNIQUE INDEX orders_code ON orders (legacy);\n"
+        "CREATE TABLE lines (order_id int CONSTRAINT lines_order_fkey REFERENCES orders,"
+        " qty int CONSTRAINT lines_qty_check CHECK (qty > 0)) PARTITION BY LIST (qty);\n"
+        "CREATE TABLE lines_1 PARTITION OF lines DEFAULT;\n"
+        "INSERT INTO orders VALUES (1, 'new');\n"
+        "SELECT pg_stat_force_next_flush();\n",
+    )
+    sample(database, tmp_path)
+    any_attic.put(element, datetime.now(UTC))
+    see_everything(tmp_path, Source.LOG)
+    if written:
+        # Counters come with the end of the session.
+        with Database.connect(database.dsn()) as other:
+            other.execute(CHECKED[element])
+    found = judge(any_attic, tmp_path)[element]
+    assert found.verdict is (Verdict.NOT_READY if written else Verdict.READY), found.reasons
+    if written:
+        assert "it checked 1 row written to public." in findings(found)
+        own = PolicySettings.model_validate({**POLICY.model_dump(), "enforcement_is_use": False})
+        decided = judge(any_attic, tmp_path, policy=own)[element]
+        assert "it checked" not in findings(decided)
+        assert "a person decided" in " ".join(decided.notes)
+
+
+def test_a_constraint_that_is_not_enforced_checks_nothing(attic: Attic, tmp_path: Path) -> None:
+    run(attic.db, "ALTER TABLE orders ADD CONSTRAINT later CHECK (status <> 'x') NOT ENFORCED;\n")
+    element = "constraint:public.orders.later"
+    attic.put(element, datetime.now(UTC))
+    see_everything(tmp_path, Source.LOG)
+    found = judge(attic, tmp_path)[element]
+    assert "no row checked by it" not in [rule.name for rule in found.rules]
 
 
 def findings(found: Readiness) -> str:
     return " / ".join(found.reasons)
 
 
-def test_all_kinds_can_be_ready(any_attic: Attic, tmp_path: Path) -> None:
+def test_all_kinds_can_be_ready(any_attic: Attic, database: FreshDatabase, tmp_path: Path) -> None:
+    # Whose rows a constraint checks is counted by samples alone: the rename notes the counters of its index.
+    sample(database, tmp_path)
     for element in ELEMENTS:
         any_attic.put(element, datetime.now(UTC))
-    see_everything(tmp_path)
+    see_everything(tmp_path, Source.LOG)
     found = judge(any_attic, tmp_path)
     assert {name: one.reasons for name, one in found.items()} == dict.fromkeys(ELEMENTS, ())
     assert {one.verdict for one in found.values()} == {Verdict.READY}
+
+
+def test_an_old_session_of_a_standby_is_in_the_way_until_a_later_look(attic: Attic, tmp_path: Path) -> None:
+    """It can use a compiled plan, or plan again, without a trace, as one of the primary can."""
+    now, both_nodes = datetime.now(UTC), ("primary", "replica")
+    attic.put("enum:public.mood", now)
+    see_everything(tmp_path, Source.LOG)
+    seen = covered(now - 100 * DAY, now + 100 * DAY, Source.ERROR, Source.LOG, node="replica")
+    write(tmp_path, "coverage", seen)
+    for hour, began, verdict in (
+        (1, now - DAY, Verdict.NOT_READY),
+        (2, now + timedelta(hours=1), Verdict.READY),
+        (3, None, Verdict.READY),
+    ):
+        look = {"node": "replica", "sampled_at": now + timedelta(hours=hour), "oldest_session_at": began}
+        write(tmp_path, "sample", look)
+        found = judge(attic, tmp_path, nodes=both_nodes)["enum:public.mood"]
+        assert found.verdict is verdict, found.reasons
+        assert ("the oldest session of a client began" in findings(found)) is (hour == 1)
 
 
 def test_nothing_in_the_attic_gives_nothing(attic: Attic, tmp_path: Path) -> None:

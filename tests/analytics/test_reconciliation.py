@@ -1,5 +1,6 @@
 """Counted uses that lines explain, and those that nobody does."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from analytics.reconciliation import KnownScans, reconcile
 from catalog.database import Database, load_sql
 from ingest.store import Store
 from migrations.backup import SCANS_PER_BACKUP
-from tests.analytics.evidence import DAY, NOW, hourly, write
+from tests.analytics.evidence import DAY, NOW, access, hourly, write
 from tests.analytics.test_readiness import POLICY, judge, see_everything
 from tests.analytics.world import SCRIPT, Attic, run
 from tests.fix_server import FreshDatabase
@@ -47,19 +48,28 @@ def dump(days_ago: float, scans: int = 1, node: str = "primary", by: str = "pg_d
 def test_what_known_readers_explain(
     steps: list[Step], known: list[KnownScans], uses: int, explained: dict[str, int]
 ) -> None:
-    found = reconcile(steps, known, 0)
+    found = reconcile(steps, known)
     assert (found.uses, dict(found.explained)) == (uses, explained)
     assert (found.last_at is None) == (uses == 0)
 
 
+def test_a_dump_explains_no_look_and_no_rewrite() -> None:
+    steps = [replace(step(1), looks=1), replace(step(2, 0), rewrites=1)]
+    found = reconcile(steps, [dump(1.5), dump(2.5)])
+    assert (found.reads, found.looks, found.rewrites, found.uses, found.unexplained) == (0, 1, 1, 2, 2)
+    assert found.last_at == NOW - DAY
+
+
 def test_what_lines_show_is_a_use_that_is_explained() -> None:
-    found = reconcile([step(1, 5)], [dump(1.5)], seen=3)
+    found = reconcile([step(1, 5)], [dump(1.5)], seen={"primary": 3})
     assert (found.uses, found.unexplained) == (4, 1)
-    assert reconcile([step(1, 5)], [], seen=9).unexplained == 0
+    assert reconcile([step(1, 5)], [], seen={"primary": 9}).unexplained == 0
+    # A line of another server explains nothing here.
+    assert reconcile([step(1, 5)], [], seen={"replica": 9}).unexplained == 5
 
 
 def test_only_uses_after_a_moment_matter() -> None:
-    found = reconcile([step(9, 5), step(1, 2)], [], 0, NOW - 5 * DAY)
+    found = reconcile([step(9, 5), step(1, 2)], [], since=NOW - 5 * DAY)
     assert (found.uses, found.last_at) == (2, NOW - DAY)
 
 
@@ -156,3 +166,29 @@ def test_samples_say_when_a_use_was_so_that_it_becomes_history(attic: Attic, tmp
     later = judge(attic, tmp_path, timedelta(days=31), policy=POLICY)[USERS]
     assert (now.verdict, later.verdict) == (Verdict.NOT_READY, Verdict.READY)
     assert abs(now.earliest - datetime.now(UTC) - timedelta(days=30)) < timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("line", "unexplained"),
+    [
+        pytest.param({}, 0, id="a line that says who read it"),
+        pytest.param({"outcome": "error", "source": "error", "sqlstate": "42P01"}, 1, id="it read nothing"),
+        pytest.param(
+            {"outcome": "error", "source": "error", "sqlstate": "57014"}, 0, id="it had begun to read"
+        ),
+        pytest.param({"node": "replica"}, 1, id="it read another server's"),
+    ],
+)
+def test_a_line_explains_what_was_read_there(
+    attic: Attic, tmp_path: Path, line: dict[str, object], unexplained: int
+) -> None:
+    attic.put(USERS, datetime.now(UTC) - timedelta(hours=1))
+    see_everything(tmp_path)
+    copied(attic, "etl")
+    read = {"element": USERS, "outcome": "ok", "source": "log", "operation": "read", "sqlstate": None}
+    write(tmp_path, "access", access(datetime.now(UTC), **read | line))
+    told = " ".join(judged(attic, tmp_path).reasons)
+    assert ("1 unexplained use" in told, "lines of the log say whose" in told) == (
+        bool(unexplained),
+        not unexplained,
+    )

@@ -8,17 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.counting import Step
+from analytics.coverage import Watched
 from analytics.facts import CountedUses
 from analytics.readiness import Facts, Readiness, Verdict, assess
+from catalog.attic import AtticEntry
 from catalog.closure import Dependant
 from catalog.counters import Baseline
-from catalog.elements import Element
+from catalog.elements import Element, Kind
+from catalog.holders import Holder
+from catalog.policy import KindPolicy
 from catalog.settings import PolicySettings
-from catalog.snapshot import AtticEntry
 from ingest.schemas import Source
 from tests.analytics.evidence import DAY, NOW
 
 POLICY = PolicySettings(cooling_off_days=30, quiet_days=30, coverage_wanted=0.99)
+AUDITED = POLICY.model_copy(update={"column": KindPolicy(sources=("error", "audit"))})
 SCANS = Step("primary", NOW - 2 * DAY, NOW - DAY, 12, 0)
 SINCE = NOW - 40 * DAY
 TABLE = Element.parse("table:public.users_old")
@@ -36,11 +40,13 @@ def facts(element: Element = TABLE, since: datetime = SINCE, covered: float = 1.
     """What speaks for a removal, but for what is given; the log was read, and counters kept, for a part."""
     seen = [(since, since + covered * (NOW - since))] if covered else []
     steps = given.pop("steps", ())
+    # What nothing counts is for a log of all statements to tell.
+    sources = [Source.ERROR, Source.COUNTER, *([] if element.kind in COUNTED else [Source.LOG])]
     found = Facts(
         since=since,
         until=NOW,
         present=replace(element, name=DEPRECATED),
-        watched={source: {"primary": seen} for source in (Source.ERROR, Source.COUNTER)},
+        watched={source: {"primary": seen} for source in sources},
         counted=CountedUses(steps) if element.kind in COUNTED else None,  # type: ignore[arg-type]
         nodes=("primary",),
     )
@@ -130,19 +136,159 @@ def test_a_backup_never_proved_is_in_the_way() -> None:
     assert (found.verdict, met(found, "backup proved")) == (Verdict.NOT_READY, False)
 
 
+def without(seen: Facts, *sources: Source) -> Facts:
+    return replace(seen, watched={one: found for one, found in seen.watched.items() if one not in sources})
+
+
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "told_by"),
     [
-        ("constraint:public.orders.total_check", "enforced"),
-        ("enum:public.mood", "no use of a type"),
+        ("constraint:public.orders.total_check", (Source.LOG, Source.STATEMENTS)),
+        ("enum:public.mood", (Source.LOG, Source.STATEMENTS)),
+        ("view:public.active", (Source.LOG, Source.STATEMENTS, Source.AUDIT)),
+        ("enum_value:public.mood.bad", (Source.LOG,)),
     ],
 )
-def test_what_nothing_counts_is_judged_by_the_log_and_says_so(text: str, says: str) -> None:
+def test_what_nothing_counts_is_judged_by_whoever_sees_all_statements(
+    text: str, told_by: tuple[Source, ...]
+) -> None:
     element = Element.parse(text)
-    found = assess(entry(element, counted=False), facts(element), POLICY, NOW)
-    assert found.verdict is Verdict.READY
-    assert "counters unchanged" not in [rule.name for rule in found.rules]
-    assert says in " ".join(rule.finding for rule in found.rules)
+    seen = facts(element, held=())
+    assert "counters unchanged" not in [rule.name for rule in judge(element, seen).rules]
+    everything = seen.watched[Source.ERROR]
+    for source in (Source.LOG, Source.STATEMENTS, Source.AUDIT, Source.SENSOR):
+        only = without(seen, Source.LOG)
+        # Nothing of these kinds but a view can be granted to pgaudit's role.
+        only = replace(
+            only, watched={**only.watched, source: everything}, is_fully_audited=element.kind is Kind.VIEW
+        )
+        wanted = Verdict.READY if source in told_by else Verdict.UNKNOWN
+        assert judge(element, only).verdict is wanted, source
+
+
+def test_a_function_that_puts_statements_together_blinds_the_statement_log() -> None:
+    element = Element.parse("enum:public.mood")
+    found = judge(element, facts(element, dynamic=("public.partition_maker",)))
+    assert found.verdict is Verdict.UNKNOWN
+    assert "public.partition_maker" in " ".join(found.notes)
+
+
+def judge(element: Element, seen: Facts, policy: PolicySettings = POLICY) -> Readiness:
+    return assess(entry(element, counted=False), seen, policy, NOW)
+
+
+KEY = Element.parse("constraint:public.orders.total_check")
+WRITTEN = Step("primary", NOW - 2 * DAY, NOW - DAY, 0, 12)
+
+
+@pytest.mark.parametrize(
+    ("enforced", "verdict", "says"),
+    [
+        pytest.param(
+            CountedUses((WRITTEN,)), Verdict.NOT_READY, "12 rows written to public.orders", id="written"
+        ),
+        pytest.param(CountedUses((SCANS,)), Verdict.UNKNOWN, "groups by the primary key", id="only read"),
+        pytest.param(CountedUses(), Verdict.READY, "", id="nobody wrote"),
+        pytest.param(
+            CountedUses((replace(WRITTEN, start=NOW - 40 * DAY, end=NOW - 35 * DAY),)),
+            Verdict.READY,
+            "",
+            id="written long ago",
+        ),
+        pytest.param(
+            None, Verdict.UNKNOWN, "no server counted rows written to public.orders", id="not counted"
+        ),
+    ],
+)
+def test_a_row_that_a_constraint_checked_is_a_use_of_it(
+    enforced: CountedUses | None, verdict: Verdict, says: str
+) -> None:
+    seen = facts(KEY, checks=("public.orders",), enforced=enforced)
+    found = judge(KEY, seen)
+    assert found.verdict is verdict
+    assert says in " ".join(found.reasons)
+    assert met(found, "no row checked by it") is {Verdict.READY: True, Verdict.NOT_READY: False}.get(verdict)
+    if verdict is not Verdict.READY:
+        assert "[policy.constraint] enforcement_is_use = false" in " ".join(found.reasons)
+    # A person can decide that it is none; then the notes say so, with the figure.
+    policy = PolicySettings.model_validate(
+        {**POLICY.model_dump(), "constraint": {"enforcement_is_use": False}}
+    )
+    decided = judge(KEY, seen, policy)
+    assert decided.verdict is Verdict.READY
+    says_so = "a person decided that this is no use" in decided.notes[0]
+    assert says_so is (verdict is not Verdict.READY)
+
+
+def test_a_checked_row_is_history_after_the_quiet_time() -> None:
+    found = judge(KEY, facts(KEY, checks=("public.orders",), enforced=CountedUses((WRITTEN,))))
+    assert found.earliest == WRITTEN.end + timedelta(days=30)
+
+
+def test_a_constraint_that_checks_nothing_is_not_enforced() -> None:
+    found = judge(KEY, facts(KEY))
+    assert (found.verdict, found.notes[0].startswith("nobody sees")) == (Verdict.READY, True)
+
+
+VALUE = Element.parse("enum_value:public.mood.bad")
+HOLDER = Holder(9, "public", "people", "mood", DEPRECATED, is_foreign=False, is_plain=True, holds=None)
+
+
+@pytest.mark.parametrize(
+    ("held", "verdict", "says"),
+    [
+        pytest.param(None, Verdict.UNKNOWN, "nobody looked", id="nobody looked"),
+        pytest.param((), Verdict.READY, "", id="no column of the type"),
+        pytest.param((HOLDER,), Verdict.UNKNOWN, "`pgattic readiness --rows`", id="not common"),
+        pytest.param(
+            (replace(HOLDER, holds=True),), Verdict.NOT_READY, "as of the last ANALYZE", id="common"
+        ),
+        pytest.param((replace(HOLDER, holds=True, is_read=True),), Verdict.NOT_READY, "rows of", id="read"),
+        pytest.param((replace(HOLDER, holds=False, is_read=True),), Verdict.READY, "", id="no row"),
+        pytest.param(
+            (replace(HOLDER, holds=False), replace(HOLDER, problem="statement timeout")),
+            Verdict.UNKNOWN,
+            "public.people.mood: statement timeout",
+            id="one could not be read",
+        ),
+    ],
+)
+def test_a_value_that_rows_hold_is_used(held: tuple[Holder, ...] | None, verdict: Verdict, says: str) -> None:
+    found = judge(VALUE, facts(VALUE, held=held))
+    assert found.verdict is verdict
+    assert says in " ".join(found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("changed", "shim", "verdict", "says"),
+    [
+        ({}, None, Verdict.READY, ""),
+        ({"is_planned_visibly": False}, None, Verdict.UNKNOWN, "no B-tree index"),
+        ({"oldest_session_at": SINCE - DAY}, None, Verdict.UNKNOWN, "may have planned"),
+        ({"oldest_session_at": SINCE + DAY}, None, Verdict.READY, ""),
+        # A session from before the last use that was counted may have planned at that time.
+        (
+            {"oldest_session_at": SINCE + DAY, "steps": (replace(SCANS, start=SINCE, end=SINCE + 2 * DAY),)},
+            None,
+            Verdict.UNKNOWN,
+            "may have planned",
+        ),
+        ({}, 77, Verdict.UNKNOWN, "its former name goes on working"),
+    ],
+)
+def test_statements_that_touch_no_row_must_show_too(
+    changed: dict[str, object], shim: int | None, verdict: Verdict, says: str
+) -> None:
+    policy = POLICY.model_copy(update={"quiet_days": 1})
+    seen = facts(**changed)  # type: ignore[arg-type]
+    found = assess(replace(entry(), shim_oid=shim), seen, policy, NOW)
+    assert found.verdict is verdict
+    assert says in " ".join(found.reasons)
+    # Whoever sees all statements sees these.
+    by_statements: Watched = {Source.STATEMENTS: {"primary": [(SINCE, NOW)]}}
+    told: Watched = {**seen.watched, **by_statements}
+    seen = replace(seen, watched=told)
+    assert assess(replace(entry(), shim_oid=shim), seen, policy, NOW).verdict is Verdict.READY
 
 
 def test_a_constraint_with_an_index_is_judged_by_its_counters_too() -> None:
@@ -176,8 +322,10 @@ def test_earliest_is_when_time_alone_would_do(
     assert found.verdict is not Verdict.READY
     if earliest is None:
         assert found.earliest is None
+        assert found.undated
     else:
         assert found.earliest is not None
+        assert found.undated is None
         assert abs(found.earliest - earliest) < timedelta(seconds=1)
 
 
@@ -185,6 +333,29 @@ def test_a_policy_that_wants_all_of_the_log_is_never_met_after_a_gap() -> None:
     policy = POLICY.model_copy(update={"coverage_wanted": 1.0})
     found = assess(entry(), facts(covered=0.9), policy, NOW)
     assert (found.verdict, found.earliest) == (Verdict.NOT_READY, None)
+    assert found.undated == (
+        "the gaps of log coverage will always be more than policy.coverage_wanted allows"
+    )
+
+
+def test_why_there_is_no_earliest_date_is_said() -> None:
+    """What waiting does not help with: a log that nobody reads, counts that nobody takes, the catalog."""
+    watched = {source: {"primary": [(SINCE, NOW)]} for source in (Source.ERROR, Source.COUNTER)}
+    seen = facts(nodes=("primary", "replica1"), watched=watched)
+    found = assess(entry(), seen, POLICY, NOW)
+    assert (found.earliest, found.undated) == (
+        None,
+        "the log of replica1 was never read since the rename",
+    )
+    watched[Source.ERROR]["replica1"] = [(SINCE, NOW)]
+    found = assess(entry(), replace(seen, watched=watched, reappeared="users_old"), POLICY, NOW)
+    assert found.undated == (
+        "nothing of replica1 was watched by counter or audit since the rename;"
+        " waiting does not help with: former name not taken again"
+    )
+    found = assess(entry(COLUMN), facts(COLUMN), AUDITED, NOW)
+    assert found.undated == "audit alone can not tell"
+    assert "an audit alone does not see every use of it" in " ".join(found.reasons)
 
 
 moments = st.datetimes(datetime(2026, 9, 1), datetime(2026, 12, 31)).map(
@@ -198,7 +369,8 @@ days = st.floats(0, 60)
     [
         pytest.param((), {}, Verdict.READY, id="nobody used its table at all"),
         pytest.param((SCANS,), {}, Verdict.UNKNOWN, id="its table was used, perhaps by SELECT *"),
-        pytest.param((SCANS,), {"audit": "all"}, Verdict.READY, id="audited all the time"),
+        pytest.param((SCANS,), {"audit": "all"}, Verdict.UNKNOWN, id="an audit sees no whole rows"),
+        pytest.param((SCANS,), {"statements": "all"}, Verdict.READY, id="all calls counted"),
         pytest.param((SCANS,), {"log": "all"}, Verdict.READY, id="every statement logged"),
         pytest.param(
             (SCANS,), {"log": "all", "opaque": 1}, Verdict.UNKNOWN, id="a DO block may have used it"
@@ -212,7 +384,7 @@ def test_a_column_is_ready_only_where_a_use_without_its_name_would_show(
     everything = {"primary": [(SINCE, NOW)]}
     seen = replace(seen, watched={**seen.watched, **{Source(name): everything for name in how}})
     found = assess(entry(COLUMN), seen, POLICY, NOW)
-    assert (found.verdict, "SELECT *" in " ".join(rule.finding for rule in found.rules)) == (verdict, True)
+    assert found.verdict is verdict
 
 
 def test_every_server_must_have_been_watched() -> None:
@@ -226,14 +398,15 @@ def test_every_server_must_have_been_watched() -> None:
 
 
 def test_one_of_two_sources_is_enough_on_each_server() -> None:
-    watched = {
+    watched: Watched = {
         Source.ERROR: {"primary": [(SINCE, NOW)], "replica": [(SINCE, NOW)]},
         Source.COUNTER: {"primary": [(SINCE, NOW - 20 * DAY)], "replica": [(SINCE, NOW)]},
         Source.AUDIT: {"primary": [(NOW - 21 * DAY, NOW)], "replica": []},
     }
-    seen = facts(nodes=("primary", "replica"), watched=watched)
+    seen = facts(nodes=("primary", "replica"), watched=watched, is_fully_audited=True)
     assert assess(entry(), seen, POLICY, NOW).verdict is Verdict.READY
-    blind = {**watched, Source.AUDIT: {"primary": [], "replica": []}}
+    assert assess(entry(), replace(seen, is_fully_audited=False), POLICY, NOW).verdict is Verdict.UNKNOWN
+    blind: Watched = {**watched, Source.AUDIT: {"primary": [], "replica": []}}
     assert assess(entry(), replace(seen, watched=blind), POLICY, NOW).verdict is Verdict.UNKNOWN
 
 
@@ -349,3 +522,28 @@ def test_ready_only_with_coverage_and_nothing_unknown(
     else:
         assert found.reasons
         assert found.earliest is None or found.earliest >= NOW
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (
+            replace(SCANS, reads=0, looks=1),
+            "1 look into it (blocks fetched without a scan: by ctid, or planned only) counted since",
+        ),
+        (
+            replace(SCANS, reads=0, rewrites=1),
+            "1 new file of its rows (REFRESH, TRUNCATE or another rewrite) counted since the rename",
+        ),
+        (replace(SCANS, writes=2), "14 scans or written rows counted since the rename"),
+    ],
+)
+def test_what_was_counted_is_told_by_its_kind(step: Step, said: str) -> None:
+    found = assess(entry(), facts(steps=(step,)), POLICY, NOW)
+    assert (found.verdict, said in " ".join(found.reasons)) == (Verdict.NOT_READY, True)
+
+
+def test_reads_of_a_sequence_are_counted() -> None:
+    element = Element.parse("sequence:public.numbers")
+    found = assess(entry(element), facts(element, counted=CountedUses((SCANS,))), POLICY, NOW)
+    assert (found.verdict, "12 reads counted" in " ".join(found.reasons)) == (Verdict.NOT_READY, True)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from catalog.counters import Baseline, CounterSample, read_counters
 from catalog.database import Database, Json, identifier
 from catalog.elements import Element, Kind
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.reading import read_snapshot
+from catalog.snapshot import Snapshot
 from migrations.registry import install
 
 SCRIPT = """
