@@ -13,7 +13,7 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,17 +25,41 @@ from catalog.counters import read_counters
 from catalog.database import Database, identifier, literal
 from catalog.errors import DatabaseError
 from catalog.policy import PolicySettings
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.throwaway import ThrowawayServer
 from migrations import registry
-from tests.visibility.matrix import GRANTS, PRELUDE, ROWS, Row
+from tests.visibility.matrix import GRANTS, OPAQUE_PRELUDE, PRELUDE, ROWS, Row
 from tests.visibility.world import STRICT, Watch, flush, now, run_script
 
 RUNS = int(os.environ.get("PGATTIC_LONG_RUNS", "3"))
 ELEMENTS = 50
 LIVE = 12
 ROUNDS = 3
-FAULTS = ("reset", "reset of one", "kill of the server", "lost log", "kill of ingest", "silence", "restart")
+FAULTS = (
+    "reset",
+    "reset of one",
+    "kill of the server",
+    "lost log",
+    "kill of ingest",
+    "silence",
+    "restart",
+    "sampling",
+    "sampling by duration",
+    "statements forgotten",
+)
+# What a level is on a server: what is logged, and whether calls are counted.
+LEVELS: tuple[dict[str, str], ...] = (
+    {},
+    {"log_statement": "all"},
+    {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "all"},
+    {"shared_preload_libraries": "pg_stat_statements", "log_statement": "all"},
+)
+# Settings that show only a part of what happens, or nothing of it, until they are taken back.
+SETTINGS = {
+    "silence": ("log_min_messages = 'fatal'",),
+    "sampling": ("log_statement = 'none'", "log_min_duration_sample = 0", "log_statement_sample_rate = 0.1"),
+    "sampling by duration": ("log_statement = 'none'", "log_min_duration_statement = 50"),
+}
 # What no element is judged by may be used unseen: docs/visibility.md lists it, and test_visibility holds it.
 POOL = tuple(row for row in ROWS if not row.blind and not row.before)
 
@@ -50,6 +74,7 @@ class Life:
     used: set[str] = field(default_factory=set)
     live_used: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    counts_statements: bool = False
 
     def build(self) -> None:
         for number in range(ELEMENTS):
@@ -57,7 +82,10 @@ class Life:
             self.rows[f"r{number}"] = row
         with self.watch.connect() as db:
             registry.install(db)
+            if self.counts_statements:
+                db.execute("CREATE EXTENSION pg_stat_statements")
             db.execute(PRELUDE)
+            db.execute(OPAQUE_PRELUDE)
             for name, row in self.rows.items():
                 db.execute(row.setup.replace("{x}", name))
             for number in range(LIVE):
@@ -67,6 +95,8 @@ class Life:
             db.execute(GRANTS)
             db.fetch("SELECT pg_stat_reset()")
             flush(db)
+        if self.chance.random() < 0.5:
+            self.watch.sample()
         sensors = self.chance.random() < 0.7
         for soft in (False, True):
             chosen = [str(row.element(name)) for name, row in self.rows.items() if row.soft is soft]
@@ -89,8 +119,8 @@ class Life:
             self.use([name for name in when if when[name] == round_], renamed)
             if fault and moment == "after":
                 self.happen(fault)
-            if fault == "silence":
-                self.end_silence()
+            if fault in SETTINGS:
+                self.set_back(fault)
             if self.chance.random() < 0.7:
                 self.watch.look()
         self.watch.look()
@@ -146,13 +176,19 @@ class Life:
                     path.unlink()
             case "kill of ingest":
                 self.kill_ingest()
-            case "silence":
-                self.execute("ALTER SYSTEM SET log_min_messages = 'fatal'")
-                self.execute("SELECT pg_reload_conf()")
-                time.sleep(0.2)
+            case "statements forgotten" if self.counts_statements:
+                self.execute("SELECT pg_stat_statements_reset()")
+            case "silence" | "sampling" | "sampling by duration":
+                for setting in SETTINGS[fault]:
+                    self.execute(f"ALTER SYSTEM SET {setting}")
+                self.reload()
 
-    def end_silence(self) -> None:
-        self.execute("ALTER SYSTEM RESET log_min_messages")
+    def set_back(self, fault: str) -> None:
+        for setting in SETTINGS[fault]:
+            self.execute(f"ALTER SYSTEM RESET {setting.partition(' = ')[0]}")
+        self.reload()
+
+    def reload(self) -> None:
         self.execute("SELECT pg_reload_conf()")
         time.sleep(0.2)
 
@@ -197,18 +233,21 @@ def candidates(watch: Watch, at: datetime) -> set[str]:
 @pytest.mark.parametrize("seed", range(RUNS))
 def test_what_was_used_is_never_ready_and_never_unused(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
-    everything = {"log_statement": "all"} if chance.random() < 0.3 else {}
-    with ThrowawayServer(settings=everything) as server:
-        life = Life(Watch(server, tmp_path), chance)
+    level = chance.choice(LEVELS)
+    with ThrowawayServer(settings=level) as server:
+        life = Life(Watch(server, tmp_path), chance, counts_statements="shared_preload_libraries" in level)
         life.build()
         life.live()
         judged = {str(entry.element): found for entry, _, found in life.watch.judge(STRICT)}
+        # The same days later, when nothing more was read.
+        ahead = timedelta(days=chance.choice((1, 3, 40)))
+        later = {str(entry.element): found for entry, _, found in life.watch.judge(STRICT, ahead=ahead)}
         unused = candidates(life.watch, now())
     verdicts = {name: judged[str(row.element(name))].verdict for name, row in life.rows.items()}
     wrong = [
         (str(life.rows[name].kind), life.rows[name].access)
         for name in sorted(life.used)
-        if verdicts[name] is Verdict.READY
+        if Verdict.READY in (verdicts[name], later[str(life.rows[name].element(name))].verdict)
     ]
     assert not wrong, (life.faults, wrong)
     assert not {f"table:public.{name}" for name in life.live_used} & unused, life.faults
