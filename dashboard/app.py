@@ -9,12 +9,17 @@ from dashboard.data import cached_overview, config_path, forget
 from dashboard.model import Overview
 from dashboard.words import plain
 
+# As narrow as its words allow: a small screen should show the page.
+_SIDEBAR_PIXELS = 230
+
 
 def main() -> None:
     """Draw the page that was asked for, inside the frame that all share."""
     # A file of ours: Streamlit's own icons for the browser's tab come from a foreign server.
     icon = Path(__file__).with_name("icon.svg")
-    st.set_page_config(page_title="pgattic", page_icon=icon, layout="wide")
+    st.set_page_config(
+        page_title="pgattic", page_icon=icon, layout="wide", initial_sidebar_state=_SIDEBAR_PIXELS
+    )
     page = st.navigation(
         [
             st.Page("views/overview.py", title="Overview", icon=":material/home_storage:", default=True),
@@ -34,7 +39,7 @@ def _sidebar(overview: Overview) -> None:
         st.caption("Unused elements go to the attic before anyone throws them out.")
         st.markdown(
             f":material/database: {plain(overview.database)}  \n"
-            f":material/schedule: read {overview.read_at:%Y-%m-%d %H:%M:%S} UTC"
+            f":material/schedule: {overview.read_at:%Y-%m-%d %H:%M:%S} UTC"
         )
         st.button("Refresh", icon=":material/refresh:", on_click=forget, width="stretch")
 

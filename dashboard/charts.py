@@ -1,4 +1,4 @@
-"""The charts: uses over time, and for which time the logs were read.
+"""The charts: uses over time, and when a use could have been seen.
 
 Colours are told apart by every kind of colour vision and stand out on light and dark ground; whatever a
 colour says is also said by a word, a shape or the tooltip. Times are UTC, wherever the browser is.
@@ -13,20 +13,24 @@ import altair as alt
 import pandas as pd
 import pyarrow as pa
 
-from analytics.coverage import Coverage, Gap, Stretch
+from analytics.coverage import Gap, Stretch
 from analytics.sentences import duration, percent
+from analytics.timelines import Line
+from dashboard.watch import Watch
 from dashboard.window import Window
-from dashboard.words import SOURCE_WORDS, at
+from dashboard.words import at
 
 _SUCCEEDED, _FAILED = "#4a90d9", "#e07b2f"
-_READ, _NOT_READ = "#3f9c8f", "#e07b2f"
+_WATCHED, _MISSED = "#3f9c8f", "#e07b2f"
 _GREY = "#8a8f98"
 _OUTCOMES = {"ok": "succeeded", "error": "failed"}
 _DAY = timedelta(days=1)
 # The same on both charts, so that one can be read below the other.
 _AXIS_PIXELS = 36
-_ROW_PIXELS = 52
+_AXIS_HEIGHT = 42
+_ROW_PIXELS = 44
 _BELOW_WORDS = 8
+_WORD_PIXELS = 14
 # A part of a window that fills about half a pixel.
 _VISIBLE = 1 / 1500
 # Between two bars, as a part of one.
@@ -53,28 +57,32 @@ def uses(
     return alt.layer(*layers).properties(height=200)
 
 
-def coverage_strip(found: Sequence[Coverage], shown: Window) -> alt.LayerChart | alt.FacetChart:
-    """A line of time for each source: a bar where the log was read, a bracket where it was not."""
+def coverage_strip(found: Watch, shown: Window) -> alt.LayerChart | alt.FacetChart:
+    """A line of time for each source and server: a bar where it watched, a bracket where it did not."""
     y = alt.Y(
-        "source:N",
-        sort=[SOURCE_WORDS[each.source] for each in found],
+        "line:N",
+        sort=[found.name(line) for line in found.lines],
         title=None,
         axis=alt.Axis(
             labels=False, ticks=False, domain=False, minExtent=_AXIS_PIXELS, maxExtent=_AXIS_PIXELS
         ),
     )
-    x, tooltip = _time("start", shown), ["what:N", "from:N", "to:N", "for:N"]
-    read = alt.Chart(_stretches(found, "read", _between)).encode(x=x, x2="end:T", y=y, tooltip=tooltip)
-    missed = alt.Chart(_stretches(found, "not read", _gaps)).encode(x=x, x2="end:T", y=y, tooltip=tooltip)
+    x, tooltip = _time("start", shown), ["line:N", "what:N", "from:N", "to:N", "for:N"]
+    watched = alt.Chart(_stretches(found, "watched", lambda line: line.stretches)).encode(
+        x=x, x2="end:T", y=y, tooltip=tooltip
+    )
+    missed = alt.Chart(_stretches(found, "not watched", lambda line: line.gaps)).encode(
+        x=x, x2="end:T", y=y, tooltip=tooltip
+    )
     # The ends of a bracket stay visible, however short the gap is.
     edges = alt.Chart(_edges(found, shown)).encode(x=x, y=y)
     words = alt.Chart(_titles(found)).encode(x=alt.value(0), y=y, text="label:N")
     return alt.layer(
-        read.mark_bar(height=12, yOffset=_BELOW_WORDS, color=_READ),
-        missed.mark_bar(height=3, yOffset=_BELOW_WORDS, color=_NOT_READ),
-        edges.mark_tick(thickness=2, size=18, yOffset=_BELOW_WORDS, color=_NOT_READ),
+        watched.mark_bar(height=12, yOffset=_BELOW_WORDS, color=_WATCHED),
+        missed.mark_bar(height=3, yOffset=_BELOW_WORDS, color=_MISSED),
+        edges.mark_tick(thickness=2, size=18, yOffset=_BELOW_WORDS, color=_MISSED),
         words.mark_text(align="left", baseline="bottom", dy=-6, fontSize=12, color=_GREY),
-    ).properties(height=_ROW_PIXELS * len(found))
+    ).properties(height=_ROW_PIXELS * len(found.lines) + _AXIS_HEIGHT)
 
 
 def _bars(timeline: pa.Table, shown: Window) -> alt.Chart:
@@ -137,17 +145,24 @@ def _shades(gaps: Iterable[Gap], shown: Window) -> alt.Chart:
 
 
 def _marks(marks: Sequence[Mark], shown: Window) -> list[alt.Chart]:
-    frame = pd.DataFrame([(mark.moment, mark.label) for mark in marks], columns=["start", "label"])
-    x = _time("start", shown)
-    # A word stands where there is room for it: right of its line, but left of it near the end.
+    # A word stands where there is room for it: right of its line, but left of it near the end; and each one
+    # above those before it, as they may be close together.
     middle = shown.start + (shown.end - shown.start) / 2
-    early = alt.Chart(frame[frame["start"] < middle]).encode(x=x, text="label:N")
-    late = alt.Chart(frame[frame["start"] >= middle]).encode(x=x, text="label:N")
-    return [
-        alt.Chart(frame).mark_rule(color=_GREY, strokeDash=[4, 3]).encode(x=x),
-        early.mark_text(align="left", dx=5, baseline="bottom", y=-4, fontSize=12, color=_GREY),
-        late.mark_text(align="right", dx=-5, baseline="bottom", y=-4, fontSize=12, color=_GREY),
-    ]
+    found = []
+    for place, mark in enumerate(marks):
+        is_late = mark.moment >= middle
+        frame = pd.DataFrame([(mark.moment, mark.label)], columns=["start", "label"])
+        chart = alt.Chart(frame).encode(x=_time("start", shown))
+        words = chart.mark_text(
+            align="right" if is_late else "left",
+            dx=-5 if is_late else 5,
+            y=-4 - _WORD_PIXELS * place,
+            baseline="bottom",
+            fontSize=12,
+            color=_GREY,
+        )
+        found += [chart.mark_rule(color=_GREY, strokeDash=[4, 3]), words.encode(text="label:N")]
+    return found
 
 
 def _time(field: str, shown: Window) -> alt.X:
@@ -165,48 +180,33 @@ def _time(field: str, shown: Window) -> alt.X:
     )
 
 
-def _stretches(
-    found: Sequence[Coverage], what: str, parts: Callable[[Coverage], list[Stretch]]
-) -> pd.DataFrame:
+def _stretches(found: Watch, what: str, parts: Callable[[Line], Sequence[Stretch]]) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            (SOURCE_WORDS[each.source], start, end, what, at(start), at(end), duration(end - start))
-            for each in found
-            for start, end in parts(each)
+            (found.name(line), start, end, what, at(start), at(end), duration(end - start))
+            for line in found.lines
+            for start, end in parts(line)
         ],
-        columns=["source", "start", "end", "what", "from", "to", "for"],
+        columns=["line", "start", "end", "what", "from", "to", "for"],
     )
 
 
-def _edges(found: Sequence[Coverage], shown: Window) -> pd.DataFrame:
+def _edges(found: Watch, shown: Window) -> pd.DataFrame:
     # The log is always read a little late: a gap that nobody could see gets no bracket.
-    least = (shown.end - shown.start).total_seconds() * _VISIBLE
+    least = (shown.end - shown.start) * _VISIBLE
     edges = [
-        (SOURCE_WORDS[each.source], edge)
-        for each in found
-        for gap in each.gaps
-        for edge in (gap.start, gap.end)
-        if gap.seconds >= least
+        (found.name(line), edge)
+        for line in found.lines
+        for gap in line.gaps
+        for edge in gap
+        if gap[1] - gap[0] >= least
     ]
-    return pd.DataFrame(edges, columns=["source", "start"])
+    return pd.DataFrame(edges, columns=["line", "start"])
 
 
-def _titles(found: Sequence[Coverage]) -> pd.DataFrame:
-    titles = [
-        (SOURCE_WORDS[each.source], f"{SOURCE_WORDS[each.source]}: {percent(each.fraction)} seen")
-        for each in found
-    ]
-    return pd.DataFrame(titles, columns=["source", "label"])
-
-
-def _gaps(found: Coverage) -> list[Stretch]:
-    return [(gap.start, gap.end) for gap in found.gaps]
-
-
-def _between(found: Coverage) -> list[Stretch]:
-    """What was read: the time between the gaps."""
-    edges = [found.start, *(edge for gap in found.gaps for edge in (gap.start, gap.end)), found.end]
-    return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
+def _titles(found: Watch) -> pd.DataFrame:
+    titles = [(name := found.name(line), f"{name}: {percent(line.fraction)}") for line in found.lines]
+    return pd.DataFrame(titles, columns=["line", "label"])
 
 
 def _bar_words(start: datetime, shown: Window) -> str:

@@ -5,6 +5,7 @@ Cached answers are frozen and belong to everybody who looks: nobody changes them
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import streamlit as st
 
-from analytics.coverage import Coverage, coverage
-from analytics.readiness import Verdict, readiness
+from analytics.coverage import watched
+from analytics.readiness import Verdict, assess, gather
+from analytics.servers import servers_watched
 from analytics.store import Evidence
 from analytics.usage import (
     ElementUsage,
@@ -26,12 +28,14 @@ from catalog.counters import CounterSample, read_counters
 from catalog.database import describe_target
 from catalog.elements import Element
 from catalog.errors import DatabaseError, SettingsError
+from catalog.reading import read_snapshot
 from catalog.settings import Settings
-from catalog.snapshot import Snapshot, read_snapshot
+from catalog.snapshot import Snapshot
 from catalog.terminal import Invocation
 from dashboard.facts import catalog_facts
 from dashboard.model import AlertRow, AtticRow, ElementDetail, Overview
 from dashboard.server import CONFIG_VARIABLE
+from dashboard.watch import Watch, watch
 from dashboard.window import Window, window
 from ingest.schemas import Source
 from migrations.errors import MigrationError
@@ -39,6 +43,8 @@ from migrations.registry import MigrationRow, migrations_of
 
 CACHE_SECONDS = 5
 ALERTS_SHOWN = 5
+# What is armed on an element makes lines of these sources.
+_SENSORS = {Source.SENSOR: ("canary", "trigger"), Source.AUDIT: ("grant",)}
 # What is looked at where nothing is in the attic that would say since when.
 _DEFAULT_WINDOW = timedelta(days=30)
 
@@ -71,7 +77,7 @@ def overview(config: Path | None, now: datetime) -> Overview:
             rows=rows,
             restored=restored,
             migrations=ground.migrations if ground else (),
-            coverage=_coverages(evidence, since, now),
+            watch=_watch(ground, evidence, settings, rows, since, now),
             alerts=_alerts(evidence),
             shown=shown,
             timeline=_timeline(evidence, shown, since),
@@ -79,13 +85,18 @@ def overview(config: Path | None, now: datetime) -> Overview:
 
 
 def element_detail(
-    config: Path | None, names: tuple[Element, ...], since: datetime, now: datetime
+    config: Path | None,
+    names: tuple[Element, ...],
+    since: datetime,
+    now: datetime,
+    statement_ids: tuple[str, ...] = (),
 ) -> ElementDetail:
     """Gather the evidence on one element, whichever of its names it has there, since a moment.
 
-    Raises SettingsError and EvidenceError.
+    The texts of the statements are gathered, too. Raises SettingsError and EvidenceError.
     """
-    with Evidence.open(Invocation(config).settings.data.directory) as evidence:
+    settings = Invocation(config).settings
+    with Evidence.open(settings.data.directory) as evidence:
         groups = [group for name in names for group in uses_of(evidence, name, since)]
         counted, shown = hourly_detail(evidence, since), window(since, now)
         return ElementDetail(
@@ -94,8 +105,13 @@ def element_detail(
             groups=tuple(sorted(groups, key=lambda group: group.last_at, reverse=True)),
             shown=shown,
             timeline=_timeline(evidence, shown, since, names),
-            coverage=_coverages(evidence, since, now),
+            watch=_watch(None, evidence, settings, (), since, now),
             hourly=next((counted[name] for name in names if name in counted), None),
+            texts={
+                row["statement_id"]: row["text"]
+                for row in evidence.query("called_texts").to_pylist()
+                if row["statement_id"] in statement_ids
+            },
         )
 
 
@@ -118,10 +134,14 @@ def cached_overview(config: Path | None) -> Overview:
 
 @st.cache_data(ttl=CACHE_SECONDS, max_entries=64, show_spinner="Reading the evidence …")
 def cached_detail(
-    config: Path | None, names: tuple[str, ...], since: datetime, until: datetime
+    config: Path | None,
+    names: tuple[str, ...],
+    since: datetime,
+    until: datetime,
+    statement_ids: tuple[str, ...] = (),
 ) -> ElementDetail:
     """The evidence on an element; its names are texts because Streamlit's cache has to hash them."""
-    return element_detail(config, tuple(map(Element.parse, names)), since, until)
+    return element_detail(config, tuple(map(Element.parse, names)), since, until, statement_ids)
 
 
 def forget() -> None:
@@ -148,8 +168,8 @@ def _rows(
 ) -> tuple[tuple[AtticRow, ...], tuple[AtticRow, ...]]:
     # One former name can be in the attic twice, where somebody made its like anew and that went there too.
     judged = {
-        (found.element, found.migration_id): found
-        for found in readiness(
+        (entry.element, entry.migration_id): (assess(entry, facts, settings.policy, now), facts)
+        for entry, facts in gather(
             ground.snapshot, ground.counters, evidence, settings.policy, now, settings.node_names
         )
     }
@@ -157,9 +177,10 @@ def _rows(
     rows: list[AtticRow] = []
     restored: dict[Element, AtticRow] = {}
     for entry in ground.snapshot.attic:  # oldest first, so the latest stay of a restored element is kept
-        verdict = judged.get((entry.element, entry.migration_id)) if entry.is_in_attic else None
+        verdict, known = judged.get((entry.element, entry.migration_id), (None, None))
         facts = catalog_facts(ground.snapshot, entry) if entry.is_in_attic else None
-        row = AtticRow(entry.element, entry, verdict, 0, None, facts)
+        wanted = settings.policy.of(entry.element.kind).sources
+        row = AtticRow(entry.element, entry, verdict, 0, None, facts, known, wanted)
         uses, last_use_at = seen.since(row.since or now, row.names)
         row = replace(row, uses=uses, last_use_at=last_use_at)
         if entry.is_in_attic:
@@ -220,11 +241,24 @@ def _timeline(
     )
 
 
-def _coverages(evidence: Evidence, since: datetime, until: datetime) -> tuple[Coverage, ...]:
-    """Coverage of the sources; logged statements only where any were read: not logging them is no fault."""
-    errors = coverage(evidence, Source.ERROR, since, until)
-    logged = coverage(evidence, Source.LOG, since, until)
-    return (errors, logged) if logged.covered_seconds else (errors,)
+def _watch(
+    ground: _Ground | None,
+    evidence: Evidence,
+    settings: Settings,
+    rows: Iterable[AtticRow],
+    since: datetime,
+    until: datetime,
+) -> Watch:
+    """When the servers were watched; without the database, when their logs were read."""
+    if ground is None:
+        found = watched(evidence, since, until, settings.node_names, settings.policy)
+    else:
+        found = servers_watched(evidence, ground.counters, settings.policy, settings.node_names, since, until)
+    # Nothing is armed anywhere: that the log would show its lines says nothing.
+    armed = {sensor for row in rows if row.entry for sensor in row.entry.sensors}
+    idle = {source for source, sensors in _SENSORS.items() if armed.isdisjoint(sensors)}
+    found = {source: nodes for source, nodes in found.items() if source not in idle}
+    return watch(found, since, until, {Source.ERROR.value, *(one for row in rows for one in row.wanted)})
 
 
 def _alerts(evidence: Evidence) -> tuple[AlertRow, ...]:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from catalog.attic import AtticEntry
 from catalog.closure import present_element
 from catalog.elements import Element, Kind
-from catalog.snapshot import AtticEntry, Snapshot
+from catalog.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,20 @@
 """What the pages show, as values: the attic as a whole, one row of it, and the evidence on one element."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 
-from analytics.coverage import Coverage
+from analytics.facts import Facts
+from analytics.reconciliation import Reconciled
+from analytics.rules import counts
 from analytics.usage import HourlyUse, UseGroup
 from analytics.verdict import Readiness, Verdict
+from catalog.attic import AtticEntry
 from catalog.elements import Element
-from catalog.snapshot import AtticEntry
 from dashboard.facts import CatalogFacts
+from dashboard.watch import Watch, watch
 from dashboard.window import Window
 from migrations.registry import MigrationRow
 
@@ -38,7 +42,8 @@ class AlertRow:
 class AtticRow:
     """An element that is in the attic or was; `entry` is None where only the evidence tells of it.
 
-    `uses` and `last_use_at` are of its time since the rename.
+    `uses` and `last_use_at` are of its time since the rename. `seen` is all that the verdict was
+    made of (None where nobody could judge), `wanted` the sources that were to watch, as the policy has them.
     """
 
     element: Element
@@ -47,11 +52,28 @@ class AtticRow:
     uses: int
     last_use_at: datetime | None
     facts: CatalogFacts | None
+    seen: Facts | None = None
+    wanted: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """The verdict; unknown where nobody could judge."""
         return self.readiness.verdict if self.readiness else Verdict.UNKNOWN
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a line or a counter shows a use since the rename, however long ago."""
+        if self.uses or self.seen is None or self.entry is None:
+            return self.uses > 0
+        own = self.seen.reconciled(self.seen.since) if counts(self.entry, self.seen) else Reconciled()
+        calls = self.seen.called.calls if self.seen.called else 0
+        return own.uses + self.seen.checked(self.seen.since).uses + calls > 0
+
+    @property
+    def called_statements(self) -> tuple[str, ...]:
+        """The ids of the statements whose calls were counted."""
+        steps = self.seen.called.steps if self.seen and self.seen.called else ()
+        return tuple(sorted({step.statement_id for step in steps if step.statement_id}))
 
     @property
     def names(self) -> tuple[Element, ...]:
@@ -67,6 +89,10 @@ class AtticRow:
         return self.entry.deprecated_at.replace(
             microsecond=self.entry.deprecated_at.microsecond // 1000 * 1000
         )
+
+    def watch(self, until: datetime) -> Watch | None:
+        """When a use of it could have been seen since the rename; None where nobody could judge."""
+        return watch(self.seen.watched, self.seen.since, until, self.wanted) if self.seen else None
 
 
 @dataclass(frozen=True)
@@ -85,7 +111,7 @@ class Overview:
     rows: tuple[AtticRow, ...]
     restored: tuple[AtticRow, ...]
     migrations: tuple[MigrationRow, ...]
-    coverage: tuple[Coverage, ...]
+    watch: Watch
     alerts: tuple[AlertRow, ...]
     shown: Window
     timeline: pa.Table
@@ -101,12 +127,17 @@ class Overview:
 
 @dataclass(frozen=True)
 class ElementDetail:
-    """The evidence on one element since `since`; `hourly` is what the hourly counts have of it."""
+    """The evidence on one element since `since`.
+
+    `hourly` is what the hourly counts have of it; `watch` is when the logs of the servers were read; `texts`
+    are those of the statements that were asked for, by their ids.
+    """
 
     since: datetime
     until: datetime
     groups: tuple[UseGroup, ...]
     shown: Window
     timeline: pa.Table
-    coverage: tuple[Coverage, ...]
+    watch: Watch
     hourly: HourlyUse | None
+    texts: Mapping[str, str]

@@ -20,8 +20,18 @@ KIND_ICONS = {
     Kind.SEQUENCE: ":material/tag:",
 }
 
-# What a source of evidence sees.
-SOURCE_WORDS = {Source.ERROR: "failed statements", Source.LOG: "logged statements"}
+# What a source of evidence sees; for those that are no log, where it looks.
+SOURCE_WORDS = {
+    Source.ERROR: "failed statements",
+    Source.LOG: "logged statements",
+    Source.SENSOR: "sensors",
+    Source.AUDIT: "audit lines",
+    Source.PLAN: "logged plans",
+    Source.COUNTER: "counters",
+    Source.STATEMENTS: "counted statements",
+}
+# How to read the chart of them.
+COVERAGE_WORDS = "Bar: a use would have been seen there. Bracket: it would not."
 
 # What the SQLSTATE of a failed use means to somebody who has no manual at hand.
 _SQLSTATE_WORDS = {

@@ -20,6 +20,7 @@ from catalog.throwaway import EMBEDDED_BIN, ThrowawayServer
 from dashboard.server import check_port
 from demo.errors import FolderUnusableError
 from demo.shell import MAX_WIDTH, width
+from demo.shop import SETTINGS
 from demo.story import Stage, show_dashboard, tell
 
 _INTERRUPTED = 130
@@ -54,7 +55,7 @@ def demo(no_dashboard: NoDashboard = False, keep: Keep = None, port: Port = 8501
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = MAX_WIDTH
     _forget_own_server()
-    server = ThrowawayServer(folder / "server", keep=True)
+    server = ThrowawayServer(folder / "server", settings=SETTINGS, keep=True)
     with _signals_interrupt(), ExitStack() as endings:
         endings.callback(_say_what_is_kept if keep else shutil.rmtree, folder)
         endings.callback(server.stop, immediate=keep is None)

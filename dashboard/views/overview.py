@@ -5,19 +5,18 @@ from datetime import datetime
 
 import streamlit as st
 
-from analytics.readiness import Verdict
+from analytics.readiness import Rule, Verdict
 from analytics.sentences import count, duration, percent
 from dashboard import charts
 from dashboard.data import cached_overview, config_path
 from dashboard.model import AlertRow, AtticRow, Overview
-from dashboard.words import KIND_ICONS, ago, at, plain, severity_badge, verdict_badge
+from dashboard.words import COVERAGE_WORDS, KIND_ICONS, ago, at, plain, severity_badge, verdict_badge
 
 ELEMENT_PAGE = "views/element.py"
 _ROWS_PER_PAGE = 25
-_USE_RULE = "no use seen"
-# Element, verdict, time in the attic, uses, last use, reason.
-_WIDTHS = (3.6, 1.35, 1.05, 0.65, 1.45, 4.7)
-_HEADINGS = ("Element", "Verdict", "In the attic", "Uses", "Last use", "Why")
+# What is not met for want of time alone says less than any other reason.
+_TIME_RULES = ("time in the attic", "month-ends seen", "quarter-ends seen")
+_METRIC_PIXELS = 132
 
 
 def show() -> None:
@@ -56,24 +55,30 @@ def _nothing_yet(overview: Overview) -> None:
 
 def _figures(overview: Overview) -> None:
     verdicts = Counter(row.verdict for row in overview.rows)
-    used = sum(1 for row in overview.rows if row.uses)
-    seen = overview.coverage[0]
+    used = sum(row.is_used for row in overview.rows)
+    seen = overview.watch.log
     # Without the database nobody knows what is in the attic; the evidence alone knows what was used.
     known = all(row.entry for row in overview.rows)
     figures: tuple[tuple[str, int | str | None, str], ...] = (
         ("In the attic", len(overview.rows) if known else None, "Elements that have a deprecated name now."),
-        ("Seen in use", used, "Elements of which a use was seen since they came into the attic."),
+        (
+            "Seen in use",
+            used,
+            "Elements of which logs or counters show a use since they came into the attic.",
+        ),
         ("Ready", verdicts[Verdict.READY] if known else None, "Every rule is met."),
         ("Not ready", verdicts[Verdict.NOT_READY] if known else None, "At least one rule is not met."),
         ("Unknown", verdicts[Verdict.UNKNOWN], "No rule is broken, but one cannot be known."),
         (
             "Coverage",
             percent(seen.fraction),
-            f"For how much of the time since {at(seen.start)} UTC the logs were read.",
+            f"For how much of the time since {at(seen.start)} UTC the logs of all servers were read.",
         ),
     )
-    for column, (label, value, meaning) in zip(st.columns(len(figures)), figures, strict=True):
-        column.metric(label, "?" if value is None else value, help=meaning, border=True)
+    with st.container(horizontal=True):
+        for label, value, meaning in figures:
+            shown = "?" if value is None else value
+            st.metric(label, shown, help=meaning, border=True, width=_METRIC_PIXELS)
 
 
 def _elements(overview: Overview) -> None:
@@ -104,19 +109,22 @@ def _chosen(rows: tuple[AtticRow, ...]) -> list[AtticRow]:
 
 def _table(rows: list[AtticRow], now: datetime) -> None:
     with st.container(border=True, gap="xsmall"):
-        for column, heading in zip(st.columns(_WIDTHS), _HEADINGS, strict=True):
-            column.caption(heading)
         for row in rows:
-            cells = st.columns(_WIDTHS, vertical_alignment="center")
-            with cells[0]:
+            left, right = st.columns(2, vertical_alignment="center")
+            with left.container(gap="xxsmall"):
                 _link(row)
-            cells[1].markdown(verdict_badge(row.verdict))
-            cells[2].markdown(_small(duration(now - row.entry.deprecated_at) if row.entry else "not known"))
-            cells[3].markdown(_small(f"{row.uses:,}"))
-            cells[4].markdown(_small(ago(row.last_use_at, now) if row.last_use_at else "none seen"))
-            cells[5].markdown(_small(_why(row)))
+                st.markdown(f"{verdict_badge(row.verdict)} {_small(_stay(row, now))}")
+            right.markdown(_small(_why(row)))
         if not rows:
             st.markdown("No element has that name and verdict.")
+
+
+def _stay(row: AtticRow, now: datetime) -> str:
+    """How long it has been in the attic, and what the logs show of it there."""
+    uses = count(row.uses, "use") if row.uses else "no use in the logs"
+    last = f", the last {ago(row.last_use_at, now)}" if row.last_use_at else ""
+    since = f"{duration(now - row.entry.deprecated_at)} in the attic · " if row.entry else ""
+    return f":gray[{since}{uses}{last}]"
 
 
 def _link(row: AtticRow) -> None:
@@ -137,10 +145,14 @@ def _why(row: AtticRow) -> str:
     if not reasons:
         return "Every rule is met."
     # That somebody uses it says more than that it is too early.
-    told = [rule.finding for rule in row.readiness.rules if rule.met is False and rule.name == _USE_RULE]
+    told = [rule.finding for rule in row.readiness.rules if rule.met is False and not _lacks_time(rule)]
     first, *others = told + [reason for reason in reasons if reason not in told]
     more = f" :gray[and {len(others)} more]" if others else ""
     return f"{plain(first[:1].upper() + first[1:])}{more}"
+
+
+def _lacks_time(rule: Rule) -> bool:
+    return rule.name in _TIME_RULES or rule.name.endswith("coverage")
 
 
 def _small(text: str) -> str:
@@ -159,13 +171,13 @@ def _restored(row: AtticRow) -> None:
 def _activity(overview: Overview) -> None:
     shown = overview.shown
     st.subheader(f"Uses per {shown.unit}")
-    gaps = overview.coverage[0].gaps
+    gaps = overview.watch.log.gaps
     st.altair_chart(charts.uses(overview.timeline, shown, gaps=gaps), width="stretch")
     if gaps:
-        st.caption("Grey: no log was read, so a use could not have been seen.")
+        st.caption("Grey: the log of a server was not read, so a failing use could not have been seen.")
     st.subheader("Coverage")
-    st.altair_chart(charts.coverage_strip(overview.coverage, shown), width="stretch")
-    st.caption("Bar: the log was read. Bracket: it was not. Times are UTC.")
+    st.altair_chart(charts.coverage_strip(overview.watch, shown), width="stretch")
+    st.caption(f"{COVERAGE_WORDS} Times are UTC.")
 
 
 def _alerts(overview: Overview) -> None:

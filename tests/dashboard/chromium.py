@@ -87,7 +87,7 @@ class Page:
         answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
         return answer["result"].get("value")
 
-    def wait_for(self, *texts: str, seconds: float = 40) -> str:
+    def wait_for(self, *texts: str, seconds: float = 90) -> str:
         """Wait until all texts are there and Streamlit has nothing left to do; return what is on the page."""
         deadline = time.monotonic() + seconds
         shown = ""
@@ -99,7 +99,7 @@ class Page:
         missing = [text for text in texts if text not in shown]
         raise AssertionError(f"after {seconds} s missing {missing} in:\n{shown}")
 
-    def wait_until(self, expression: str, seconds: float = 40) -> None:
+    def wait_until(self, expression: str, seconds: float = 90) -> None:
         """Wait until a JavaScript expression is true."""
         deadline = time.monotonic() + seconds
         while not self.evaluate(expression):

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from analytics.alerts import alerts_for
 from catalog.counters import read_counters
 from catalog.database import Database, Json
 from catalog.elements import Element
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from ingest.schemas import TABLES
 from ingest.store import Store
 from migrations import registry
 from migrations.apply import apply
 from migrations.plan import make_plan
 from migrations.rollback import rollback
+from tests.analytics.evidence import alerts_for
 
 SCHEMA = """
 CREATE TYPE shipping_method AS ENUM ('post', 'courier', 'fax');
@@ -31,8 +31,10 @@ CREATE TABLE orders (
     note text
 );
 CREATE INDEX orders_note_idx ON orders (note);
-CREATE TABLE users_old AS SELECT g AS id, 'user' || g AS name FROM generate_series(1, 20000) g;
-CREATE TABLE newsletter_2019 AS SELECT g AS id, 'reader' || g AS email FROM generate_series(1, 5000) g;
+CREATE TABLE users_old (id integer PRIMARY KEY, name text);
+INSERT INTO users_old SELECT g, 'user' || g FROM generate_series(1, 20000) g;
+CREATE TABLE newsletter_2019 (id integer PRIMARY KEY, email text);
+INSERT INTO newsletter_2019 SELECT g, 'reader' || g FROM generate_series(1, 5000) g;
 CREATE TABLE monthly_sales_2021 AS SELECT g AS month, g * 10 AS total FROM generate_series(1, 12) g;
 CREATE TABLE report_cache AS SELECT g AS id, md5(g::text) AS body FROM generate_series(1, 500) g;
 ANALYZE;
@@ -59,6 +61,7 @@ STATEMENTS = {
     "s-status-update": "UPDATE orders SET legacy_status = $1 WHERE id = $2",
     "s-newsletter": "INSERT INTO newsletter_2019 (id, email) VALUES ($1, $2)",
     "s-cache": "SELECT body FROM report_cache WHERE id = $1",
+    "s-sales-new-name": "SELECT * FROM monthly_sales_2021_deprecated_refactor",
 }
 
 
@@ -130,6 +133,21 @@ USES = (
         REPORT_CACHE, "s-cache", "42P01", "reports-api", "reporting", "10.0.3.9", 19.9, timedelta(hours=2), 19
     ),
 )
+# What pg_stat_statements counted, since so many days ago: somebody found the new name.
+CALLED_DAY = 6
+CALLED = {
+    "node": "primary",
+    "element": str(MONTHLY_SALES),
+    "statement_id": "s-sales-new-name",
+    "role": "bert",
+    "operation": "read",
+    "implicit": False,
+    "ambiguous": False,
+    "after_rename": True,
+    "calls": 3,
+    "rows": 36,
+    "total_ms": 1.5,
+}
 # Days ago: when nobody read the log.
 GAPS = ((25.4, 25.3), (5.25, 5.0))
 
@@ -163,15 +181,32 @@ def build(db: Database, data_directory: Path, now: datetime) -> None:
 
 
 def write_samples(db: Database, store: Store, now: datetime) -> None:
-    """A look at the counters each day, as `pgattic collect` would have taken it, but not at the index."""
+    """A look each day, as `pgattic collect` would have taken it; the counters of the index are missing."""
     begun = now - timedelta(days=400)
     counters = [one for one in read_counters(db).counters.values() if "note_idx" not in one.name]
     for day in range(FIRST_DAY + 2):
         at = now - timedelta(days=day)
         head = {"sampled_at": at, "node": "primary", "kept_since": begun, "day": at.date()}
-        _write(store, "sample", [{**head, "settings": ["track_counts=on"]}])
-        rows = [{"oid": one.oid, "reads": one.reads, "writes": one.writes, **head} for one in counters]
+        _write(store, "sample", [{**head, **_statements_read(at, begun), "settings": ["track_counts=on"]}])
+        counted = ("oid", "reads", "writes", "blocks", "maintenance", "filenode")
+        rows = [{**{name: getattr(one, name) for name in counted}, **head} for one in counters]
         _write(store, "counter", rows)
+        if day < CALLED_DAY:
+            _write(store, "statement_counter", [{**CALLED, "sampled_at": at, "day": at.date()}])
+
+
+def _statements_read(at: datetime, begun: datetime) -> dict[str, object]:
+    """What a look says of pg_stat_statements that has counted everything since `begun`."""
+    return {
+        "server_started_at": begun,
+        "settings_since": begun,
+        "sources": ["error", "statements"],
+        "statements_read_at": at,
+        "statements_reset_at": begun,
+        "statements_evicted": 0,
+        "statements_entries": 500,
+        "statements_calls": (at - begun) // timedelta(minutes=1),
+    }
 
 
 def put_away(
@@ -219,6 +254,12 @@ def write_evidence(store: Store, now: datetime) -> None:
     for rows in by_day.values():
         batch = pa.Table.from_pylist(rows, schema=TABLES["access"])
         store.append("alert", alerts_for(batch, now), transaction=None)
+
+
+def write_alert(store: Store, at: datetime, message: str) -> None:
+    """An alert about a server, not an element."""
+    alert = {"occurred_at": at, "raised_at": at, "rule": "lag", "severity": "warning", "message": message}
+    _write(store, "alert", [{**alert, "node": "replica1", "day": at.date()}])
 
 
 def _accesses(use: Use, now: datetime) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Charts show every use once, and every moment as read or as not read."""
+"""Charts show every use once, and every moment as watched or as not watched."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,9 +6,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.coverage import Coverage, Gap
+from analytics.coverage import Gap
 from dashboard.charts import Mark, coverage_strip, uses
+from dashboard.watch import watch
 from dashboard.window import window
+from dashboard.words import SOURCE_WORDS
 from ingest.schemas import TIME, Source
 
 NOW = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)
@@ -57,15 +59,27 @@ def test_gaps_and_marks_are_drawn() -> None:
 
 @_DRAWN
 @given(st.lists(st.integers(0, 1000), unique=True, max_size=12).map(sorted))
-def test_every_moment_is_either_read_or_not(edges: list[int]) -> None:
+def test_every_moment_is_either_watched_or_not(edges: list[int]) -> None:
     start = NOW - timedelta(minutes=1000)
     moments = [start + timedelta(minutes=edge) for edge in edges]
-    gaps = tuple(Gap(*pair) for pair in zip(moments[::2], moments[1::2], strict=False))
-    missed = sum((gap.end - gap.start for gap in gaps), timedelta())
-    found = Coverage(Source.ERROR, start, NOW, 60_000 - missed.total_seconds(), 0.5, gaps)
-    parts = rows_of(coverage_strip([found], window(start, NOW)), "what")
-    lengths = {"read": timedelta(), "not read": timedelta()}
+    watched = [*zip(moments[::2], moments[1::2], strict=False)]
+    seen = sum((end - begin for begin, end in watched), timedelta())
+    found = watch({Source.ERROR: {"primary": watched}}, start, NOW, ["error"])
+    parts = rows_of(coverage_strip(found, window(start, NOW)), "what")
+    lengths = {"watched": timedelta(), "not watched": timedelta()}
     for part in parts:
         length = datetime.fromisoformat(str(part["end"])) - datetime.fromisoformat(str(part["start"]))
         lengths[str(part["what"])] += length
-    assert lengths == {"read": timedelta(minutes=1000) - missed, "not read": missed}
+    assert lengths == {"watched": seen, "not watched": timedelta(minutes=1000) - seen}
+
+
+def test_every_source_and_server_has_a_line_of_its_own() -> None:
+    start = NOW - timedelta(hours=10)
+    halves = {"primary": [(start, NOW)], "replica1": [(start, NOW - timedelta(hours=5))]}
+    found = watch(dict.fromkeys(Source, halves), start, NOW, [])
+    labels = [row["label"] for row in rows_of(coverage_strip(found, window(start, NOW)), "label")]
+    assert labels == [
+        f"{SOURCE_WORDS[source]} on {server}"
+        for source in Source
+        for server in ("primary: 100 %", "replica1: 50 %")
+    ]

@@ -6,24 +6,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog.elements import Element
+from dashboard.data import overview
 from ingest.store import Store
 from tests.dashboard import shop as shops
-from tests.dashboard.conftest import Opener, Shop, plain_text, shown
+from tests.dashboard.conftest import Opener, Shop, shown
 
 
 def test_every_rule_is_answered_in_words(shop: Shop, open_app: Opener) -> None:
-    app = open_app(shop.config, shops.MONTHLY_SALES)
-    rules = app.table[0].value
-    answers = [plain_text(answer) for answer in rules["Answer"]]
-    assert answers[:3] == ["not met", "not met", "not met"]
-    assert "met" in answers
-    assert "3 rules not met" in shown(app)
+    text = shown(open_app(shop.config, shops.MONTHLY_SALES))
+    assert "time in the attic  \nnot met\nin the attic for 12 days, at least 30 days wanted" in text
+    assert "in its place  \nmet\nstill there as" in text
+    assert "4 rules not met" in text
 
 
 def test_a_rule_that_cannot_be_known_says_so(shop: Shop, open_app: Opener) -> None:
-    app = open_app(shop.config, shops.NOTE_INDEX)
-    assert "cannot be known" in [plain_text(answer) for answer in app.table[0].value["Answer"]]
-    assert "unknown 1 rule cannot be known" in shown(app)
+    text = shown(open_app(shop.config, shops.NOTE_INDEX))
+    assert "counter coverage  \ncannot be known" in text
+    assert "unknown 1 rule cannot be known" in text
 
 
 def test_uses_say_who_from_where_with_which_statement(shop: Shop, open_app: Opener) -> None:
@@ -43,9 +42,36 @@ def test_uses_of_one_statement_stand_together(shop: Shop, open_app: Opener) -> N
     assert "from 10.0.1.22" in text
 
 
+def test_counted_calls_say_who_with_which_statement(shop: Shop, open_app: Opener) -> None:
+    app = open_app(shop.config, shops.MONTHLY_SALES)
+    assert "bert on primary 3 calls" in shown(app)
+    assert shops.STATEMENTS["s-sales-new-name"] in [code.value for code in app.code]
+    assert "Calls that were counted" not in shown(open_app(shop.config, shops.LEGACY_STATUS))
+
+
+def test_every_source_that_could_see_it_has_a_line_of_coverage(shop: Shop) -> None:
+    watch = overview(shop.config, shop.now).rows[0].watch(shop.now)
+    assert watch is not None
+    names = [watch.name(line) for line in watch.lines]
+    assert names == ["failed statements", "counters", "counted statements"]
+
+
+def test_gaps_are_told_in_words_too(shop: Shop, open_app: Opener) -> None:
+    text = shown(open_app(shop.config, shops.TOTAL_CHECK))
+    assert re.search(r"failed statements\n\d{4}-\d\d-\d\d \d\d:\d\d\n6 hours", text)
+
+
+def test_what_nobody_sees_stands_beside_the_rules(shop: Shop, open_app: Opener) -> None:
+    (row,) = [row for row in overview(shop.config, shop.now).rows if row.element == shops.SHIPPING]
+    assert row.readiness is not None
+    assert row.readiness.notes
+    text = shown(open_app(shop.config, shops.SHIPPING))
+    assert all(note in text for note in row.readiness.notes)
+
+
 def test_element_without_a_use_says_since_when(shop: Shop, open_app: Opener) -> None:
     text = shown(open_app(shop.config, shops.USERS_OLD))
-    assert "No use was seen since" in text
+    assert "The logs show no use since" in text
     assert "ready every rule is met." in text
 
 
@@ -57,6 +83,11 @@ def test_facts_tell_both_names_and_the_migration(shop: Shop, open_app: Opener) -
     # About a megabyte: what the server made of it decides whether it is called one.
     assert re.search(r"Size\n[\d.,]+ (kB|MB)", text)
     assert "proved" in text
+
+
+def test_definition_is_shown_letter_by_letter(shop: Shop, open_app: Opener) -> None:
+    codes = [code.value for code in open_app(shop.config, shops.TOTAL_CHECK).code]
+    assert "CHECK ((total >= (0)::numeric))" in codes
 
 
 def test_the_way_back_is_a_command_that_can_be_pasted(shop: Shop, open_app: Opener) -> None:

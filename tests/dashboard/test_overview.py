@@ -93,6 +93,20 @@ def test_alerts_of_one_cause_stand_once(shop: Shop) -> None:
     assert len({(alert.element, alert.what) for alert in alerts}) == len(alerts)
 
 
+def test_alert_without_an_element_says_what_it_is_about(
+    free_port: int, tmp_path: Path, open_app: Opener
+) -> None:
+    store, now = Store(tmp_path / "evidence"), datetime.now(UTC)
+    shops.write_evidence(store, now)
+    shops.write_alert(store, now, "the log of replica1 was last read up to 2026-11-23 04:00, 3 hours ago")
+    app = open_app(shops.write_config(tmp_path, f"host=127.0.0.1 port={free_port} dbname=shop"))
+    text = shown(app)
+    assert "warning\nthe log of replica1 was last read up to 2026-11-23 04:00, 3 hours ago" in text
+    # Only alerts on elements lead to one.
+    assert [link.label for link in app.page_link if "None" in link.label] == []
+    assert "None" not in text
+
+
 def test_empty_attic_says_what_to_run_first(
     database18: FreshDatabase, tmp_path: Path, open_app: Opener
 ) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.readiness import Verdict
-from dashboard.words import answer_badge, between, outcome_badge, plain, verdict_badge
+from dashboard.words import SOURCE_WORDS, answer_badge, between, outcome_badge, plain, verdict_badge
+from ingest.schemas import Source
 
 NOON = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
 
@@ -28,6 +29,11 @@ def test_every_verdict_is_a_word_and_an_icon(verdict: Verdict) -> None:
 @pytest.mark.parametrize(("answer", "word"), [(True, "met"), (False, "not met"), (None, "cannot be known")])
 def test_every_answer_is_a_word(answer: bool | None, word: str) -> None:
     assert f" {word}]" in answer_badge(answer)
+
+
+def test_every_source_has_words_of_its_own() -> None:
+    assert SOURCE_WORDS.keys() == set(Source)
+    assert len(set(SOURCE_WORDS.values())) == len(Source)
 
 
 @pytest.mark.parametrize(
