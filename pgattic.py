@@ -18,7 +18,7 @@ from catalog.terminal import Invocation, error_console
 COMMANDS = {
     "migrations": (
         "init", "plan", "approve", "apply", "arm", "disarm", "guard", "rollback", "checkpoint", "status",
-        "audit", "breaker",
+        "prove", "audit", "breaker",
     ),
     "analytics": (
         "scan", "usage", "impact", "coverage", "readiness", "report", "doctor", "metrics", "alerts",

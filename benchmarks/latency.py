@@ -29,7 +29,7 @@ from catalog.elements import Element, Kind
 from catalog.errors import StatementFailedError
 from catalog.lean import without_pandas
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.terminal import Invocation
 from catalog.throwaway import ThrowawayServer
 from ingest.cli import register

@@ -20,7 +20,7 @@ from statistics import median
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.throwaway import EMBEDDED_BIN, ThrowawayServer
 from ingest.look import look
 from migrations import registry, sensors

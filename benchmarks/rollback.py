@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from catalog.database import Database
 from catalog.elements import Element, Kind
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.throwaway import ThrowawayServer
 from migrations import registry
 from migrations.apply import apply

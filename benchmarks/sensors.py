@@ -15,7 +15,7 @@ from pathlib import Path
 from catalog.database import Database, identifier
 from catalog.elements import Element
 from catalog.names import Reason
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from catalog.throwaway import EMBEDDED_BIN, ThrowawayServer
 from migrations import registry, sensors
 from migrations.apply import apply

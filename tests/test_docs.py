@@ -1,7 +1,9 @@
 """The documentation keeps up with the code: a page for each command, a line for each key."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -39,6 +41,28 @@ def test_every_kind_has_a_page_that_is_listed(kind: Kind) -> None:
 def test_every_command_has_help_with_an_example(name: str) -> None:
     command = get_command(pgattic.application()).commands[name]  # type: ignore[attr-defined]
     assert f"Example: pgattic {name}" in (command.help or "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_stands_on_the_page_of_its_command(name: str) -> None:
+    page = (DOCS / "commands" / f"{name}.md").read_text()
+    # Those of every command are in the index.
+    common = {"--help", "--json", "--config"}
+    wanted = set(_options(get_command(pgattic.application()).commands[name])) - common  # type: ignore[attr-defined]
+    assert sorted(option for option in wanted if not re.search(rf"{option}\b", page)) == []
+
+
+def test_every_page_can_be_reached() -> None:
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} - {"README.md"}
+    index = (DOCS / "README.md").read_text()
+    assert sorted(page for page in pages if f"]({page})" not in index) == []
+
+
+def _options(command: Any) -> Iterator[str]:
+    for parameter in command.params:
+        yield from (option for option in getattr(parameter, "opts", ()) if option.startswith("--"))
+    for part in getattr(command, "commands", {}).values():
+        yield from _options(part)
 
 
 def test_every_key_of_the_configuration_is_described() -> None:

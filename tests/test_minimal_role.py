@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalog.elements import Element
-from catalog.snapshot import read_snapshot
+from catalog.reading import read_snapshot
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
 
