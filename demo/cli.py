@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(no_dashboard: NoDashboard = False, keep: Keep = None, port: Port = 8501) -> None:
-    """Show the whole loop on a throw-away PostgreSQL, in about a minute. Your own servers are not touched.
+    """Show the whole loop on a throw-away PostgreSQL, in a minute or two. Your own servers are not touched.
 
     Example: pgattic demo --no-dashboard
     """
