@@ -19,6 +19,8 @@ from catalog.errors import SettingsError
 from catalog.settings import Settings, load_settings
 
 _WIDEST = 10_000
+# Longer lines of prose are hard to read.
+_READABLE = 110
 
 console = Console(highlight=False)
 error_console = Console(stderr=True, highlight=False)
@@ -105,6 +107,20 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
             if cell:
                 record.add_row(f"[dim]{column}[/]", cell)
         console.print(*[""][: number > 0], record, sep="\n")
+
+
+def print_hanging(label: str, text: str) -> None:
+    """Print a text whose further lines begin under its first one; both may have markup.
+
+    Where no terminal is, it is one line, whatever its length: a program reads it, or somebody searches for
+    words in it. Nothing is ever cut off: a word that is longer than a line goes on in the next one.
+    """
+    if not console.is_terminal:
+        console.print(f"{label} {text}", soft_wrap=True)
+        return
+    grid = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 1))
+    grid.add_row(label, text)
+    console.print(grid, width=min(console.width, _READABLE))
 
 
 def when(moment: datetime | None) -> str:

@@ -6,10 +6,9 @@ from itertools import groupby
 from pathlib import Path
 
 from rich.markup import escape
-from rich.table import Table
 
 from catalog.attic import AtticEntry
-from catalog.terminal import console, many, print_table, size, when
+from catalog.terminal import console, many, print_hanging, print_table, size, when
 from migrations.checks import blocking
 from migrations.findings import Finding, Severity
 from migrations.plan import Plan
@@ -52,21 +51,6 @@ def print_findings(findings: Iterable[Finding], file: Path | None = None) -> Non
     console.print(f"[bold]Safety checks[/]: {counted}")
     for (severity, check), group in groupby(found, key=lambda one: (one.severity, one.check)):
         _print_group(severity, check, tuple(group), file)
-
-
-def print_hanging(label: str, text: str) -> None:
-    """Print a text whose further lines begin under its first one; where no terminal is, it is one line.
-
-    Both may have markup.
-    """
-    if not console.is_terminal:
-        console.print(f"{label} {text}", soft_wrap=True)
-        return
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(label, text)
-    console.print(grid)
 
 
 def print_attic(attic: Iterable[AtticEntry]) -> None:

@@ -7,11 +7,10 @@ from rich.markup import escape
 
 from analytics.sentences import listed
 from catalog.elements import Element
-from catalog.terminal import console, many
+from catalog.terminal import console, many, print_hanging
 from migrations.sensors import Armed, SensorKind
 from migrations.sensors.costs import TYPICAL_US, Cost
 from migrations.sensors.targets import WITHOUT_SENSORS
-from migrations.show import print_hanging
 
 _ELEMENTS_IN_FULL = 20
 _NAMED = 3

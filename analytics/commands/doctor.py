@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import typer
 from rich.markup import escape
 
-from analytics.commands.printing import SIGNS, print_hanging
+from analytics.commands.printing import SIGNS
 from analytics.doctor import examine, examine_without_database
 from analytics.health.check import Check
 from catalog.errors import FINDING, DatabaseError
-from catalog.terminal import JsonOption, console, invocation, print_json
+from catalog.terminal import JsonOption, console, invocation, print_hanging, print_json
 
 
 def doctor(ctx: typer.Context, *, as_json: JsonOption = False) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from catalog.settings import Settings
-from catalog.terminal import JsonOption, console, invocation, many, print_json
+from catalog.terminal import JsonOption, console, invocation, many, print_hanging, print_json
 from migrations import approvals, show, workflow
 from migrations.approvals import Approval
 from migrations.commands.asking import YesOption, ask
@@ -79,7 +79,7 @@ def apply(
             datetime.now(UTC),
             on_step=(lambda _: None)
             if as_json
-            else (lambda line: show.print_hanging("  [green]✓[/]", escape(line))),
+            else (lambda line: print_hanging("  [green]✓[/]", escape(line))),
             overrides=answered,
             with_sensors=arm,
             # From here on, so that not one statement after the rename is missed.

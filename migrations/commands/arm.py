@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from catalog.terminal import JsonOption, invocation, print_json
+from catalog.terminal import JsonOption, invocation, print_hanging, print_json
 from migrations import audit, registry, sensors
 from migrations.commands import telling
 from migrations.commands.asking import YesOption, ask
 from migrations.commands.choosing import ChosenArgument, chosen
 from migrations.sensors.costs import measure
 from migrations.sensors.logging import why_unlogged
-from migrations.show import print_hanging
 from migrations.show_sensors import print_armed, print_costs
 
 

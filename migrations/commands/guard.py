@@ -10,14 +10,13 @@ from rich.markup import escape
 from analytics.alerting.urgent import UrgentAlerts
 from analytics.sentences import duration as duration_in_words
 from catalog.errors import FINDING
-from catalog.terminal import Invocation, JsonOption, console, invocation, many, print_json
+from catalog.terminal import Invocation, JsonOption, console, invocation, many, print_hanging, print_json
 from ingest.watch import Watcher, ending_on_signals
 from migrations import registry
 from migrations.durations import duration_of
 from migrations.errors import RefusedError
 from migrations.guard import Action, Guard, Outcome, Report, migration_to_guard
 from migrations.guard_log import GuardedLog
-from migrations.show import print_hanging
 
 _MARKS = {Outcome.BROUGHT_BACK: "[green]✓[/]", Outcome.FAILED: "[bold red]✗[/]", Outcome.TOLD: "[yellow]![/]"}
 

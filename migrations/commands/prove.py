@@ -7,11 +7,10 @@ import typer
 from rich.markup import escape
 
 from catalog.errors import FINDING
-from catalog.terminal import JsonOption, console, invocation, many, print_json, when
+from catalog.terminal import JsonOption, console, invocation, many, print_hanging, print_json, when
 from migrations import audit
 from migrations.durations import duration_of
 from migrations.proving import Proof, back_up_again, due, prove_again
-from migrations.show import print_hanging
 
 
 def prove(
