@@ -1,9 +1,10 @@
 """How long it takes from a statement's end to its access row and its alert.
 
-A real server (the embedded PostgreSQL 18) runs 1,000 statements a second and logs them all; some others fail
-on a former name. `pgattic ingest --follow` reads its log. Measured is, for each that failed, the time from
-the client's error to the moment when its access row was committed and its alert printed. The reach is 1 s at
-the 99th percentile.
+A real server (the embedded PostgreSQL 18) runs 1,000 statements a second and logs them all. When these run,
+`pgattic ingest --follow` begins to read its log, and as soon as it says so some other statements fail on a
+former name: the first alerts count as well. Measured is, for each that failed, the time from the client's
+error to the moment when its access row was committed and its alert printed. The reach is 1 s at the 99th
+percentile.
 
     python -m benchmarks.latency --seconds 60
 """
@@ -42,6 +43,8 @@ STATEMENTS_A_SECOND = 1000
 FAILURES_A_SECOND = 10
 REACH_SECONDS = 1.0
 _CLIENTS = 2
+# What is measured starts after the load.
+_START_SECONDS = 3
 
 
 def follow(config: Path) -> None:
@@ -77,12 +80,14 @@ def deprecate(db: Database) -> None:
     apply(db, plan)
 
 
-def work(dsn: str, until: float, share: int) -> None:
-    """Statements at a steady pace that succeed."""
+def work(dsn: str, seconds: float, share: int) -> None:
+    """Statements at a steady pace that succeed, until the time is over; says when they begin."""
     with Database.connect(dsn, application_name="shop") as db:
         pace = share / STATEMENTS_A_SECOND
         due = time.monotonic()
+        until = due + seconds
         number = 0
+        print("at work", flush=True)
         while due < until:
             number += 1
             db.fetch_value(f"SELECT total FROM orders WHERE id = {number % 1000}")
@@ -104,6 +109,16 @@ def fail(dsn: str, until: float) -> dict[str, float]:
     return failed
 
 
+def _started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.latency", *arguments],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def measure(home: Path, seconds: float) -> int:
     """Run it all; the exit code says whether the reach was reached."""
     with ThrowawayServer(settings={"log_statement": "all"}) as server:
@@ -116,14 +131,13 @@ def measure(home: Path, seconds: float) -> int:
             f'[logs]\ndirectory = "{server.log_directory}"\n'
         )
         told: dict[str, float] = {}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.latency", "--follow", str(config)],
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
+        workers = [
+            _started("--work", dsn, "--seconds", str(seconds + _START_SECONDS)) for _ in range(_CLIENTS)
+        ]
+        for worker in workers:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+        process = _started("--follow", str(config))
         assert process.stderr is not None
         process.stderr.readline()
 
@@ -135,12 +149,6 @@ def measure(home: Path, seconds: float) -> int:
 
         threading.Thread(target=listen, daemon=True).start()
         until = time.monotonic() + seconds
-        workers = [
-            subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.latency", "--work", dsn, "--seconds", str(seconds)]
-            )
-            for _ in range(_CLIENTS)
-        ]
         failed = fail(dsn, until)
         for worker in workers:
             worker.wait()
@@ -154,7 +162,9 @@ def measure(home: Path, seconds: float) -> int:
     waits = sorted(told[name] - moment for name, moment in failed.items() if name in told)
     p50, p99 = waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
     print(f"{records} records; {len(failed)} failures: {rows} access rows, {len(waits)} alerts")
+    first = next(told[name] - moment for name, moment in failed.items() if name in told)
     print(f"failure to committed row and alert: p50 {p50:.2f} s, p99 {p99:.2f} s, slowest {waits[-1]:.2f} s")
+    print(f"the very first one: {first:.2f} s")
     print(f"reach: p99 {REACH_SECONDS:.0f} s")
     return 0 if p99 <= REACH_SECONDS and len(waits) == len(failed) else 1
 
@@ -169,7 +179,7 @@ def main() -> int:
     if given.follow:
         follow(given.follow)
     elif given.work:
-        work(given.work, time.monotonic() + given.seconds, _CLIENTS)
+        work(given.work, given.seconds, _CLIENTS)
     else:
         with tempfile.TemporaryDirectory(prefix="pgattic-latency-") as home:
             return measure(Path(home), given.seconds)

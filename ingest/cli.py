@@ -149,6 +149,8 @@ def _follow_settings(
         for reader in (first, *others):
             beside.callback(reader.close)
         pipeline = first.open()
+        # Before anybody is told that it follows: what fails from then on is to be alarming within a second.
+        pipeline.resume()
         folders = [folder for reader in others if (folder := reader.node.open().directory)]
         watcher = Watcher(pipeline.logs.directory, job.settings.logs.poll_seconds, folders)
 

@@ -71,6 +71,10 @@ class Pipeline:
     def __post_init__(self) -> None:
         self._state_file = StateFile(self.store.data_directory, self.node)
 
+    def resume(self) -> None:
+        """Find out where to go on, which `run` does otherwise; raises StoreError."""
+        self._resumed()
+
     def run(self) -> Iterator[BatchResult]:
         """Read all that is complete now, and give each commit when it is made; end with a heartbeat.
 

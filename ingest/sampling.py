@@ -18,6 +18,8 @@ from ingest.collect import Node, collect
 from ingest.store import Store
 
 _LOOK_SECONDS = 0.5
+# What waits in the log comes first: the first alert of a process is not to wait for a look.
+_FIRST_SECONDS = 2.0
 # A look at a server that is well takes some tenths; the process does not wait for one that is not.
 _LAST_SECONDS = 5.0
 
@@ -25,8 +27,8 @@ _LAST_SECONDS = 5.0
 class Sampler:
     """Looks at every node each `every`, until it is stopped; a context manager.
 
-    `tell` gets a line when nodes begin or cease to answer. The first look is made at once, unless somebody
-    looked within that time. `log_format` tells that of the logs that ingest reads.
+    `tell` gets a line when nodes begin or cease to answer. The first look is made after two seconds, unless
+    somebody looked within that time. `log_format` tells that of the logs that ingest reads.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class Sampler:
         self._thread.join(_LAST_SECONDS)
 
     def _work(self) -> None:
-        due = monotonic() + self._until_first()
+        due = monotonic() + max(_FIRST_SECONDS, self._until_first())
         while not self._stop.wait(min(_LOOK_SECONDS, max(0.0, due - monotonic()))):
             if monotonic() >= due:
                 due = monotonic() + self._every.total_seconds()

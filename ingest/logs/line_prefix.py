@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Self
 
 from ingest.logs.log_times import CLOCK, MOMENT, ZONE
@@ -47,18 +47,30 @@ COMMON = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LinePrefix:
-    """One log_line_prefix. `line` matches a line up to its text; its groups are the letters and `word`.
-
-    `guess` matches a line whose severity or label is none that we know. `time` is the letter of its time.
-    """
+    """One log_line_prefix, as `pattern`; its groups are the `letters`. `time` is the letter of its time."""
 
     text: str
-    line: re.Pattern[bytes]
-    guess: re.Pattern[bytes]
+    pattern: bytes
     letters: tuple[str, ...]
     time: str
+
+    # Compiled when they are needed: all the words of all languages in each of the common prefixes take a
+    # third of a second, and the first alert would wait for it.
+    @cached_property
+    def line(self) -> re.Pattern[bytes]:
+        """Matches a line up to its text; what tells its severity or label is the group `word`."""
+        return self.before(words().meaning)
+
+    @cached_property
+    def guess(self) -> re.Pattern[bytes]:
+        """Matches a line whose severity or label is none that we know."""
+        return re.compile(self.pattern + _UNKNOWN_WORD)
+
+    def before(self, known: Iterable[bytes]) -> re.Pattern[bytes]:
+        """Matches a line up to its text, where one of some words stands before that."""
+        return re.compile(self.pattern + b"(?P<word>" + b"|".join(map(re.escape, known)) + b")")
 
 
 @cache
@@ -66,12 +78,7 @@ def line_prefix(text: str) -> LinePrefix | None:
     """Read a log_line_prefix; None where its lines would have no time."""
     pattern, letters = _pattern(text)
     times = [letter for letter in _TIMES if letter in letters]
-    if not times:
-        return None
-    known = b"(?P<word>" + b"|".join(re.escape(word) for word in words().meaning) + b")"
-    return LinePrefix(
-        text, re.compile(pattern + known), re.compile(pattern + _UNKNOWN_WORD), tuple(letters), times[0]
-    )
+    return LinePrefix(text, pattern, tuple(letters), times[0]) if times else None
 
 
 def _pattern(text: str) -> tuple[bytes, list[str]]:
@@ -112,13 +119,11 @@ def prefixes_of(lines: Iterable[bytes], given: str | None) -> tuple[LinePrefix, 
     The given one, if it fits a line. Else the one that fits most lines, of several the one that finds most in
     them, and then the shortest: what is not in the prefix is not known, and could be anything.
     """
-    sample = list(lines)
-    ranked = sorted(
-        (_Fit.of(each, sample) for each in map(line_prefix, COMMON) if each is not None),
-        key=lambda fit: (-fit.lines, -fit.values, len(fit.prefix.letters)),
-    )
+    sample = _Sample.of(lines)
+    fits = [sample.fit(each) for each in map(line_prefix, COMMON) if each is not None]
+    ranked = sorted(fits, key=lambda fit: (-fit.lines, -fit.values, len(fit.prefix.letters)))
     own = line_prefix(given) if given is not None else None
-    if own is not None and _Fit.of(own, sample).lines:
+    if own is not None and sample.fit(own).lines:
         return (own, *(fit.prefix for fit in ranked if fit.prefix.text != given))
     return tuple(fit.prefix for fit in ranked) if ranked[0].lines else ()
 
@@ -131,7 +136,23 @@ class _Fit:
     lines: int
     values: int
 
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Lines of a log, and the words in them that may stand before a line's text."""
+
+    lines: tuple[bytes, ...]
+    words: tuple[bytes, ...]
+
     @classmethod
-    def of(cls, prefix: LinePrefix, lines: list[bytes]) -> Self:
-        found = [match for match in map(prefix.line.match, lines) if match]
-        return cls(prefix, len(found), sum(group is not None for match in found for group in match.groups()))
+    def of(cls, lines: Iterable[bytes]) -> Self:
+        sample = tuple(lines)
+        text = b"\n".join(sample)
+        return cls(sample, tuple(word for word in words().meaning if word in text))
+
+    def fit(self, prefix: LinePrefix) -> _Fit:
+        if not self.words:
+            return _Fit(prefix, 0, 0)
+        line = prefix.before(self.words)
+        found = [match for match in map(line.match, self.lines) if match]
+        return _Fit(prefix, len(found), sum(group is not None for match in found for group in match.groups()))
