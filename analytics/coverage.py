@@ -149,18 +149,19 @@ def summarise(
     covered = common(by_node.values())
     window = (until - since).total_seconds()
 
-    def fraction(stretches: Sequence[Stretch]) -> float:
-        return min(1.0, seconds(stretches) / window) if window > 0 else 0.0
+    def fraction(covered_seconds: float) -> float:
+        return min(1.0, covered_seconds / window) if window > 0 else 0.0
 
+    covered_seconds = seconds(covered)
     return Coverage(
         source,
         since,
         until,
-        seconds(covered),
-        fraction(covered),
+        covered_seconds,
+        fraction(covered_seconds),
         tuple(Gap(*stretch) for stretch in missing(covered, since, until)),
         tuple(covered),
-        tuple((name, fraction(stretches)) for name, stretches in by_node.items()),
+        tuple((name, fraction(seconds(stretches))) for name, stretches in by_node.items()),
     )
 
 

@@ -128,9 +128,10 @@ class PolicySettings(Section):
     def of(self, kind: Kind) -> RemovalPolicy:
         """What a verdict on one kind of element goes by."""
         own: KindPolicy = getattr(self, kind.value)
-        given = {key: value for key, value in own.model_dump().items() if value is not None}
+        given = {key: value for key in own.model_fields_set if (value := getattr(own, key)) is not None}
         common = {key: getattr(self, key) for key in RemovalPolicy.model_fields if key != "sources"}
-        return RemovalPolicy(**{**common, "sources": _WATCHED_BY[kind], **given})
+        # All of it was checked when it was read; a thousand verdicts ask for it.
+        return RemovalPolicy.model_construct(**{**common, "sources": _WATCHED_BY[kind], **given})
 
     def said(self) -> tuple[tuple[str, str], ...]:
         """Every key that is set, with its value as text: `policy.table.month_ends` as `table.month_ends`."""
