@@ -103,6 +103,9 @@ class Database:
                 # PgBouncer in transaction mode has no place for prepared statements of one session.
                 prepare_threshold=None,
             )
+            is_lossy = connection.execute("SHOW synchronous_commit").fetchone() == {
+                "synchronous_commit": "off"
+            }
         except psycopg.Error as error:
             raise ConnectionFailedError(
                 _first_line(error),
@@ -113,6 +116,9 @@ class Database:
             f"BEGIN; SET LOCAL lock_timeout = {int(lock_timeout_ms)};"
             f" SET LOCAL statement_timeout = {int(statement_timeout_ms)}"
         )
+        if is_lossy:
+            # What we say is done must survive a crash of the server; who waits for standbys does so still.
+            begin += "; SET LOCAL synchronous_commit = local"
         return cls(connection, where, begin)
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ import pytest
 
 from catalog.database import Database, describe_target
 from catalog.errors import ConnectionFailedError, LockTimeoutError, StatementFailedError
+from catalog.throwaway import ThrowawayServer
 from tests.fix_server import FreshDatabase
 
 
@@ -117,3 +118,22 @@ def test_a_wrong_database_is_named(database18: FreshDatabase) -> None:
 
 def test_the_target_is_shown_without_its_password() -> None:
     assert describe_target("postgresql://me:hunter2@db:5433/shop") == "host=db port=5433 dbname=shop user=me"
+
+
+def test_what_was_committed_survives_a_crash_of_a_server_that_does_not_wait_for_its_disk() -> None:
+    with ThrowawayServer(settings={"synchronous_commit": "off", "wal_writer_delay": "10s"}) as server:
+        with Database.connect(server.dsn()) as db:
+            assert db.fetch_value("SHOW synchronous_commit") == "local"
+            db.execute("CREATE TABLE users_old (id int)")
+            db.execute("CHECKPOINT")
+            db.execute("ALTER TABLE users_old RENAME TO users_old_deprecated_20260101_unused")
+            server.stop(immediate=True)
+        server.start()
+        with Database.connect(server.dsn()) as db:
+            assert db.fetch_value("SELECT to_regclass('users_old_deprecated_20260101_unused') IS NOT NULL")
+
+
+def test_who_waits_for_standbys_does_so_still(database18: FreshDatabase) -> None:
+    database18.db.execute(f"ALTER DATABASE {database18.db.name} SET synchronous_commit = 'remote_write'")
+    with Database.connect(database18.dsn()) as db:
+        assert db.fetch_value("SHOW synchronous_commit") == "remote_write"
