@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from catalog.attic import AtticEntry
@@ -11,7 +12,9 @@ from catalog.errors import StatementFailedError
 from catalog.reading import read_snapshot
 from catalog.snapshot import Snapshot
 from ingest.evidence.called import CalledReader, Entry
+from ingest.evidence.meanings import Meanings
 
+_KEPT_NAME = "collect.known"
 _HIDDEN = "<insufficient privilege>"
 _TRACKS_NESTED = "all"
 _OLDEST_VERSION = 140000
@@ -36,10 +39,19 @@ class Calls:
 
 
 class CallReader:
-    """Reads servers of one cluster, time and again; texts that it has seen are not looked into again."""
+    """Reads servers of one cluster, time and again; texts that it has seen are not looked into again.
 
-    def __init__(self) -> None:
-        self._reader = CalledReader()
+    With a `data_directory` those are known that processes before it have seen.
+    """
+
+    def __init__(self, data_directory: Path | None = None) -> None:
+        self._kept = Meanings(data_directory / _KEPT_NAME) if data_directory else None
+        self._reader = CalledReader(kept=self._kept)
+
+    def save(self) -> None:
+        """Keep what was found out for the next process; one who may not write here goes without."""
+        if self._kept is not None:
+            self._kept.save()
 
     def read(self, db: Database, attic: Sequence[AtticEntry]) -> Calls:
         """What is counted of elements in the attic; raises DatabaseError."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from catalog.errors import SnapshotError
+from catalog.errors import SnapshotError, os_error_as
 from catalog.files import write_atomically
 from catalog.reading import read_snapshot, to_json
 from catalog.snapshot import Snapshot
@@ -27,10 +27,8 @@ def register(app: typer.Typer) -> None:
         """
         with invocation(ctx).connect() as db:
             found = read_snapshot(db)
-        try:
+        with os_error_as(SnapshotError, "cannot be written", where=file):
             write_atomically(file, to_json(found))
-        except OSError as error:
-            raise SnapshotError(f"cannot be written: {error.strerror}", where=str(file)) from error
         if as_json:
             print_json({"file": file, **_counts(found)})
         else:

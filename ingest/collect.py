@@ -113,7 +113,7 @@ def collect(
     known_ids = _system_ids(store)
     primary_id: int | None = None
     rows, results = _Rows(), []
-    reader = reader or CallReader()
+    reader = reader or CallReader(store.data_directory)
     for number, node in enumerate(nodes):
         expected = known_ids.get(node.name) if node.name not in new_servers else None
         try:
@@ -129,6 +129,7 @@ def collect(
             continue
         results.append(_keep(node, seen, rows))
     _write(store, rows)
+    reader.save()
     return Collected(tuple(results))
 
 

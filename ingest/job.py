@@ -11,6 +11,7 @@ from catalog.errors import ConnectionFailedError, SettingsError
 from catalog.reading import load_snapshot
 from catalog.settings import Settings
 from catalog.terminal import Invocation
+from ingest.belonging import claim
 from ingest.collect import configured_nodes
 from ingest.errors import LogsUnavailableError
 from ingest.knowledge import DatabaseKnowledge, FixedKnowledge, Knowledge, LastingKnowledge
@@ -149,7 +150,8 @@ class Job:
     ) -> Pipeline:
         """The ingest of a server's logs; raises LogsUnavailableError, and DatabaseError where there was none.
 
-        Those of several servers share their store: each must know what the others have committed.
+        Those of several servers share their store: each must know what the others have committed. Raises
+        StoreError where the evidence in it is another database's.
         """
         logs = node.open()
         logs.check()
@@ -160,6 +162,7 @@ class Job:
                 error.todo = "Check nodes.dsn in pgattic.toml, ~/.pgpass and that the server runs"
             error.todo = f"{error.todo}; or read the logs against a snapshot file: --catalog FILE"
             raise
+        claim(store.data_directory, known.snapshot)
         if known.settings is not None and known.settings.log_line_prefix is not None:
             logs.line_prefix = known.settings.log_line_prefix
         return Pipeline(

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import sleep
 from typing import TextIO
 
+from catalog.errors import os_error_as
 from ingest.errors import AlreadyRunningError, StoreError
 
 LOCK_NAME = "ingest.lock"
@@ -22,15 +23,10 @@ def exclusive(data_directory: Path) -> Iterator[None]:
     The system lets go of the lock when the process ends, however it ends. Raises AlreadyRunningError.
     """
     path = data_directory / LOCK_NAME
-    try:
+    todo = "Set data.directory to a folder that the user who runs pgattic may write to"
+    with os_error_as(StoreError, "cannot be written", where=data_directory, todo=todo):
         data_directory.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
-    except OSError as error:
-        raise StoreError(
-            f"cannot be written: {error.strerror}",
-            where=str(data_directory),
-            todo="Set data.directory to a folder that the user who runs pgattic may write to",
-        ) from error
     with file:
         if not _locked(file):
             file.seek(0)

@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from catalog.attic import AtticEntry, read_attic
 from catalog.database import Database, Row, load_sql
 from catalog.elements import Element, Kind
-from catalog.errors import LockTimeoutError
+from catalog.errors import LockTimeoutError, StatementFailedError
 from ingest.calls import CallReader
 from ingest.coverage import sources_seen
 from ingest.knowledge import read_log_settings
+from ingest.logs.log_paths import base_name
 from ingest.schemas import Source
 
 _COUNTED = (Kind.TABLE, Kind.MATVIEW, Kind.INDEX, Kind.SEQUENCE)
@@ -58,6 +60,7 @@ def look(db: Database, log_format: str, reader: CallReader) -> Look:
     sizes = _sizes(db, [row["oid"] for row in objects], notes)
     settings = read_log_settings(db)
     said = [row["said"] for row in db.fetch(load_sql("ingest", "collect_settings"))]
+    overridden = {*settings.overridden, *(["track_counts"] if "track_counts of a role=off" in said else ())}
     if "track_counts=off" in said:
         notes.append("track_counts is off: nothing is counted")
     if not server["in_recovery"]:
@@ -72,6 +75,8 @@ def look(db: Database, log_format: str, reader: CallReader) -> Look:
             **{key: server[key] for key in _SERVER_KEYS},
             "settings": said,
             "sources": [source.value for source in sources],
+            "overridden": sorted(overridden),
+            "log_file": _log_file(db, log_format),
             **calls.sample,
         },
         tuple(_counters(objects, attic, sizes, since)) if "track_counts=on" in said else (),
@@ -79,6 +84,21 @@ def look(db: Database, log_format: str, reader: CallReader) -> Look:
         calls.texts,
         tuple(notes),
     )
+
+
+def _log_file(db: Database, log_format: str) -> str | None:
+    """The file that the server writes, if anything is in it; None where it may not be asked."""
+    asked = {"format": log_format}
+    if not db.fetch_value(load_sql("ingest", "collect_log_rights")):
+        return None
+    if db.fetch_value("SELECT pg_current_logfile(%(format)s)", asked) is None:
+        return None
+    try:
+        name = db.fetch_value(load_sql("ingest", "collect_log_file"), asked)
+    except StatementFailedError:
+        # The folder was removed, or is being made.
+        return None
+    return base_name(Path(name)) if name else None
 
 
 def _counted(db: Database) -> tuple[Row, list[Row]]:

@@ -67,6 +67,8 @@ class Pipeline:
     _heartbeat_at: datetime | None = None
     _doubtful: set[str] | None = None
     _checked: set[str] = field(default_factory=set)
+    # Files that were longer once: copies that are still being made, of which a commit may be half done.
+    _short: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._state_file = StateFile(self.store.data_directory, self.node)
@@ -83,12 +85,13 @@ class Pipeline:
         turns = self._resumed()
         looked_at = self.clock()
         files = self.logs.files()
+        self._short.clear()
         yield from self._read_all(turns, files, looked_at)
         pending = self._pending
         if pending and (pending.is_urgent or self.clock() - pending.since >= self.patience):
             yield from self.finish()
         if not self._pending:
-            self._doubtful = self._doubtful or set()
+            self._doubtful = (self._doubtful or set()) | self._short
             turns.finished.save(files, turns.positions)
             if files:
                 self._beat(files[-1], turns.positions[files[-1].origin], looked_at)
@@ -136,8 +139,16 @@ class Pipeline:
                 inherit(turns.positions, file, before, turns.finished)
                 before = file
                 is_newest = file is files[-1]
+                if file.size is not None and file.size < turns.positions[file.origin].offset:
+                    self._short.add(file.origin)
                 if turns.has_more(file):
-                    yield from self._replay(turns, file)
+                    end = self._crashed_commit(file.origin, turns.positions[file.origin].offset)
+                    if end is not None and not turns.reaches(file, end, looked_at):
+                        # `copytruncate` shows it so for a moment: the next look finds more of it.
+                        self._checked.discard(file.origin)
+                        self._short.add(file.origin)
+                        continue
+                    yield from self._replay(turns, file, end)
                     found = beside(file) if beside else turns.of(file, looked_at, is_newest=is_newest)
                     yield from self._read(file, found, reaches_end_at=looked_at if is_newest else None)
 
@@ -146,9 +157,8 @@ class Pipeline:
         is_doubtful = self._doubtful is None or not self._doubtful.isdisjoint(file.origin for file in files)
         return self.workers > 1 and len(files) > 1 and not is_doubtful and not self.logs.is_stream
 
-    def _replay(self, turns: Turns, file: LogFile) -> Iterator[BatchResult]:
-        """Commit again, where it is missing, what a crash has left half committed."""
-        end = self._crashed_commit(file.origin, turns.positions[file.origin].offset)
+    def _replay(self, turns: Turns, file: LogFile, end: int | None) -> Iterator[BatchResult]:
+        """Commit again up to an end, where it is missing, what a crash has left half committed."""
         if end is not None:
             yield from self.finish()
             for extract, knowledge in turns.up_to(file, end):

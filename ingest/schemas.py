@@ -142,7 +142,10 @@ GAP = _schema(
 # One look at a node: who it is, since when its counters count, what its settings make its log show.
 # `kept_since` is when the server began to count after its making or its last crash, and differs between any
 # two servers; `settings_since` is when it last read its configuration; `sources` is what its log shows by
-# those settings, and `statements` where pg_stat_statements counts every statement and tells each text. What
+# those settings, and `statements` where pg_stat_statements counts every statement and tells each text.
+# `overridden` are settings that decide on evidence of which some role or database had its own value;
+# `log_file` is the file that the log was, without the endings of formats (null: nothing in it, or no right to
+# ask). What
 # is known of that stands in the last columns: when its entries were read, since when they count, how often
 # some were thrown away to make room, and how many entries and calls there are of this database. A node that
 # did not answer has the reason in `failure` and nothing else.
@@ -160,6 +163,8 @@ SAMPLE = _schema(
     ("settings_since", TIME),
     ("settings", pa.list_(pa.string())),
     ("sources", pa.list_(pa.string())),
+    ("overridden", pa.list_(pa.string())),
+    ("log_file", pa.string()),
     ("standbys", pa.int32()),
     ("oldest_session_at", TIME),
     ("statements_read_at", TIME),

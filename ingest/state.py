@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from catalog.errors import os_error_as
 from catalog.files import write_atomically
 from ingest.errors import StoreError
 from ingest.evidence.sessions import Sessions
@@ -76,14 +77,9 @@ class StateFile:
             now["lines"] = base64.b64encode(state.lines.dump()).decode()
         states = [now, self._last] if self._last else [now]
         content = {"states": states, "doubtful": None if doubtful is None else sorted(doubtful)}
-        try:
+        todo = "Check data.directory in pgattic.toml: does it exist, is it writable, is there space"
+        with os_error_as(StoreError, "cannot be written", where=self._path, todo=todo):
             write_atomically(self._path, json.dumps(content).encode())
-        except OSError as error:
-            raise StoreError(
-                f"cannot be written: {error.strerror}",
-                where=str(self._path),
-                todo="Check data.directory in pgattic.toml: does it exist, is it writable, is there space",
-            ) from error
         self._last = now
         if (took := monotonic() - started) > _SLOW_SECONDS:
             self._slow_until = started + _SLOW_PAUSES * took

@@ -38,6 +38,10 @@ class Turns:
             return position is None or not self.finished.has(file)
         return position.offset < file.size
 
+    def reaches(self, file: LogFile, end: int, looked_at: datetime) -> bool:
+        """Whether a file goes as far as it did once, or will not any more."""
+        return file.size is None or file.size >= end or _is_settled(file, looked_at)
+
     def of(self, file: LogFile, looked_at: datetime, *, is_newest: bool) -> Iterator[Found]:
         """What a file says from its position on, up to the size that it had when it was looked at."""
         return self._extracts(file, file.size, is_settled=not is_newest and _is_settled(file, looked_at))

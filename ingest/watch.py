@@ -37,7 +37,8 @@ class Watcher:
         self.is_reload_wanted = False
         self._directories = tuple(dict.fromkeys(([directory] if directory else []) + list(others)))
         self._poll_seconds = poll_seconds
-        # Not an Event: a signal handler that sets one may wait for ever for the code it interrupted.
+        # Not an Event: a signal handler that sets one may wait for ever for the code it interrupted. Each
+        # handler puts a hint: after a signal that comes as its timeout ends, Python 3.11's `get` has none.
         self._hints: SimpleQueue[None] = SimpleQueue()
         self._observer = Observer()
 
@@ -63,6 +64,10 @@ class Watcher:
     def reload(self) -> None:
         """Let the wait return, so that the configuration is read anew."""
         self.is_reload_wanted = True
+        self._hints.put(None)
+
+    def wake(self) -> None:
+        """Let the wait return: something came that no event tells of; may be called from any thread."""
         self._hints.put(None)
 
     def wait_for_change(self, until: float | None = None) -> bool:

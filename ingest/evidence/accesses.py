@@ -80,6 +80,9 @@ class Reader:
         self.statements = statements or Statements()
         self.sessions = Sessions() if sessions is None else sessions
         self._database = history.snapshot.database
+        # A log has lines from before the database got another name, and they may not have been read yet.
+        planned = {entry.database for entry in history.snapshot.attic if entry.database}
+        self._names = [name.encode() for name in sorted({self._database, *planned})] if self._database else []
         self._decode = decoder(history.snapshot.encoding)
         self._recogniser = Recogniser(self.statements, self._decode)
         self._cases = Cases(history, self.statements)
@@ -125,11 +128,15 @@ class Reader:
 
     def _is_ours(self, records: pa.Table) -> Flags:
         """The records of the snapshot's database, without those of pgattic's own sessions."""
-        here = pa.scalar(self._database.encode(), pa.binary())
+        database = records["database"]
         # Where only names are known, every database counts; what has none is no session.
-        compare = pc.equal if self._database else pc.not_equal
+        found = (
+            pc.is_in(database, pa.array(self._names, pa.binary()))
+            if self._names
+            else pc.not_equal(database, pa.scalar(b"", pa.binary()))
+        )
         # Null where the log does not tell the database: it could be ours.
-        is_here: Flags = np.asarray(compare(records["database"], here).fill_null(True))
+        is_here: Flags = np.asarray(pc.or_kleene(found, pc.is_null(database)).fill_null(True))
         ours = pa.scalar(APPLICATION_NAME.encode(), pa.binary())
         is_own: Flags = np.asarray(pc.equal(records["application"], ours).fill_null(False))
         return np.logical_and(is_here, ~is_own)

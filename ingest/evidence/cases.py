@@ -82,7 +82,7 @@ class Cases:
         world = self.history.world(setting.moment)
         for each in (statement, kept):
             if each is not None:
-                found |= dict.fromkeys(self._used(each.references, setting))
+                found |= dict.fromkeys(self.used(each.references, setting))
                 found |= dict.fromkeys(_reappeared(each.references, world) if proves else ())
         shown = kept if kept is not None and not statement.references.relations else statement
         return self._keep(key, self._case(found, setting, Outcome.OK, Source.LOG, shown))
@@ -141,6 +141,23 @@ class Cases:
         added = self._case(found, setting, case.outcome, case.source, case.statement, case.sqlstate)
         return self._keep(key, added)
 
+    def used(self, found: References, setting: Setting) -> tuple[Use, ...]:
+        """What a statement uses, and what of the attic it would use if its path is another than believed.
+
+        No line of a log tells what a client named when it connected (`options`, JDBC's currentSchema).
+        """
+        world = self.history.world(setting.moment)
+        uses = resolve(found, world, setting.path)
+        if not setting.is_believed:
+            return uses
+        used = {use.element for use in uses}
+        doubtful = (
+            replace(use, ambiguous=True)
+            for use in resolve(found, world, None)
+            if use.element not in used and (use.element in world.attic or use.element.table in world.attic)
+        )
+        return (*uses, *doubtful)
+
     def _failed(
         self,
         message: Message,
@@ -159,31 +176,14 @@ class Cases:
         if message.inner_sql:
             via = via_of(message)
             inner = self.statements.of(message.inner_sql).references
-            for use in self._used(inner, setting):
+            for use in self.used(inner, setting):
                 if use.element not in proved:
                     yield Use(use.element, use.operation, use.implicit, use.ambiguous, use.via or via)
         if message.sql and not is_told:
             for each in (statement, kept):
-                for use in self._used(each.references, setting) if each is not None else ():
+                for use in self.used(each.references, setting) if each is not None else ():
                     if use.element not in proved:
                         yield use
-
-    def _used(self, found: References, setting: Setting) -> tuple[Use, ...]:
-        """What a statement uses, and what of the attic it would use if its path is another than believed.
-
-        No line of a log tells what a client named when it connected (`options`, JDBC's currentSchema).
-        """
-        world = self.history.world(setting.moment)
-        uses = resolve(found, world, setting.path)
-        if not setting.is_believed:
-            return uses
-        used = {use.element for use in uses}
-        doubtful = (
-            replace(use, ambiguous=True)
-            for use in resolve(found, world, None)
-            if use.element not in used and (use.element in world.attic or use.element.table in world.attic)
-        )
-        return (*uses, *doubtful)
 
     def _case(
         self,

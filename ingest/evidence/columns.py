@@ -19,8 +19,13 @@ def column(table: pa.Table, name: str) -> "pa.Array[Any]":
 
 
 def encoded(values: "pa.Array[Any]") -> tuple[Numbers, list[Any]]:
-    """Each value as a place among the distinct ones, in the order in which they come first."""
-    found: Any = values.dictionary_encode()
+    """Each value, null too, as a place among the distinct ones, in the order in which they come first."""
+    plain: Any = values
+    if values.null_count and pa.types.is_dictionary(values.type):
+        plain = plain.dictionary_decode()
+    found = (
+        plain.dictionary_encode(null_encoding="encode") if values.null_count else plain.dictionary_encode()
+    )
     return found.indices.to_numpy().astype(np.int64), found.dictionary.to_pylist()
 
 

@@ -41,9 +41,6 @@ class Message:
     database: str
     application: str
     client: str
-    session_id: str
-    session_line: int
-    log_offset: int
 
 
 def _codec(encoding: str) -> str:
@@ -77,9 +74,7 @@ def without_port(client: str) -> str:
 def message_of(row: Mapping[str, object], kind: MessageKind, decode: Decode) -> Message:
     """The message of one row of RECORD."""
     occurred_at, position, inner_position = row["occurred_at"], row["position"], row["inner_position"]
-    session_line, log_offset = row["session_line"], row["log_offset"]
     assert isinstance(occurred_at, datetime)
-    assert isinstance(log_offset, int)
     return Message(
         kind=kind,
         occurred_at=occurred_at,
@@ -94,7 +89,4 @@ def message_of(row: Mapping[str, object], kind: MessageKind, decode: Decode) -> 
         database=decode(row["database"]),
         application=decode(row["application"]),
         client=without_port(decode(row["client"])),
-        session_id=decode(row["session_id"]),
-        session_line=session_line if isinstance(session_line, int) else 0,
-        log_offset=log_offset,
     )

@@ -170,6 +170,13 @@ def _missing_columns(failure: _Failure, world: World) -> Iterator[_Found]:
         yield from ((element, operation, True) for element in entries)
         return
     tables = _tables_meant(named or known, world)
+    # A column of a partitioned or inherited table has gone from its parts as well.
+    tables |= {
+        parent.element
+        for name in named or known
+        for table in tables_named(name, world)
+        for parent in world.ancestors(table.oid)
+    }
     for element in entries:
         if element.table in tables:
             yield element, operation, False

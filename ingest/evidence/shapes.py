@@ -2,7 +2,7 @@
 
 A shape is a key for caches and nothing else; it is never stored. Two statements of one *telling* shape are
 the same but for their constants, so that only one of them has to be read with PostgreSQL's own scanner. One
-statement may have several shapes. `tests/ingest/test_shapes.py` holds that against the scanner.
+statement may have several shapes. `tests/ingest/evidence/test_shapes.py` holds that against the scanner.
 """
 
 import re

@@ -15,11 +15,11 @@ import pyarrow.csv as pa_csv
 
 from ingest.logs.csv_shape import NEXT_RECORD, Cut, Positions, Shape, cut, first_width, has_many_signs, shape
 from ingest.logs.log_times import MOMENT, NO_TIME, moments
-from ingest.logs.records import RECORD, Beginning, Reading, Reject, merged
+from ingest.logs.records import RECORD, Beginning, Reading, Reject, first_record, merged, too_long
 
 # The columns of PostgreSQL 14 to 18; 13 ends with backend_type, 12 with application_name.
 # fmt: off
-_COLUMNS = (
+COLUMNS = (
     "log_time", "user_name", "database_name", "process_id", "connection_from", "session_id",
     "session_line_num", "command_tag", "session_start_time", "virtual_transaction_id", "transaction_id",
     "error_severity", "sql_state_code", "message", "detail", "hint", "internal_query",
@@ -51,7 +51,8 @@ _FEW_BYTES = 8 * _BLOCK_BYTES
 # A record of a log has more bytes on average.
 _SHORT_RECORD = 100
 _NUMBERS = ("session_line", "inner_position", "position")
-_USED = ("log_time", *_SOURCES.values())
+# The columns that are read.
+USED = ("log_time", *_SOURCES.values())
 _BEGINNING = re.compile(
     rb"^(?:\xef\xbb\xbf)?(" + MOMENT + rb'),(?:"(?:[^"\n]|"")*"|),(?:"(?:[^"\n]|"")*"|),\d*,', re.MULTILINE
 )
@@ -65,8 +66,7 @@ class Csvlog:
 
     def beginning(self, buffer: bytes) -> Beginning | None:
         """Where the first line stands that begins like a record."""
-        found = _BEGINNING.search(buffer)
-        return Beginning(found.start(), found[1].decode()) if found else None
+        return first_record(buffer, _BEGINNING)
 
     def read(
         self, buffer: bytes, *, offset: int = 0, is_final: bool = False, log_timezone: str | None = None
@@ -75,8 +75,8 @@ class Csvlog:
         return read_records(buffer, offset=offset, is_final=is_final, log_timezone=log_timezone)
 
     def skip(self, buffer: bytes, *, offset: int = 0) -> Reading:
-        """Set a record aside that is longer than the buffer."""
-        return skip_record(buffer, offset=offset)
+        """Set a record aside that is longer than the buffer, up to where another one seems to begin."""
+        return too_long(buffer, NEXT_RECORD, offset)
 
 
 CSVLOG = Csvlog()
@@ -99,13 +99,6 @@ def read_records(
             return part
     sound = _read_sound(buffer, found or shape(buffer), offset, is_final=is_final, log_timezone=log_timezone)
     return sound or _read_any(buffer, offset, is_final=is_final, log_timezone=log_timezone)
-
-
-def skip_record(buffer: bytes, *, offset: int = 0) -> Reading:
-    """Set a record aside that is longer than the buffer, up to where another one seems to begin."""
-    found = NEXT_RECORD.search(buffer)
-    length = found.end() if found else len(buffer)
-    return Reading(RECORD.empty_table(), (Reject(offset, length, "record too long"),), length)
 
 
 def _read_sound(
@@ -188,18 +181,18 @@ def _raw(
     """
     if width not in _WIDTHS:
         return None
-    types: dict[str, pa.DataType] = dict.fromkeys(_USED, pa.binary())
+    types: dict[str, pa.DataType] = dict.fromkeys(USED, pa.binary())
     if are_numbers:
         types |= {_SOURCES[name]: pa.int64() for name in _NUMBERS}
     try:
         return pa_csv.read_csv(
             cast("IO[bytes]", pa.BufferReader(pa.py_buffer(data).slice(0, length))),
             read_options=pa_csv.ReadOptions(
-                column_names=list(_COLUMNS[:width]), block_size=block_bytes or length + 1, use_threads=False
+                column_names=list(COLUMNS[:width]), block_size=block_bytes or length + 1, use_threads=False
             ),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(
-                column_types=types, include_columns=list(_USED), strings_can_be_null=False
+                column_types=types, include_columns=list(USED), strings_can_be_null=False
             ),
         )
     except pa.ArrowInvalid:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 from ingest.logs.log_times import MOMENT, NO_TIME, moments
-from ingest.logs.records import RECORD, Beginning, Reading, Reject, add_reject, merged
+from ingest.logs.records import RECORD, Beginning, Reading, Reject, add_reject, first_record, merged, too_long
 
 _TEXTS = {
     "role": "user",
@@ -59,8 +59,7 @@ class Jsonlog:
 
     def beginning(self, buffer: bytes) -> Beginning | None:
         """Where the first line stands that begins like a record."""
-        found = _BEGINNING.search(buffer)
-        return Beginning(found.start(), found[1].decode()) if found else None
+        return first_record(buffer, _BEGINNING)
 
     def read(
         self, buffer: bytes, *, offset: int = 0, is_final: bool = False, log_timezone: str | None = None
@@ -82,9 +81,7 @@ class Jsonlog:
 
     def skip(self, buffer: bytes, *, offset: int = 0) -> Reading:
         """Set a line aside that is longer than the buffer, up to where a record seems to begin."""
-        found = _NEXT_RECORD.search(buffer)
-        length = found.end() if found else len(buffer)
-        return Reading(RECORD.empty_table(), (Reject(offset, length, "record too long"),), length)
+        return too_long(buffer, _NEXT_RECORD, offset)
 
 
 JSONLOG = Jsonlog()

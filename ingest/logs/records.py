@@ -10,6 +10,7 @@ Without %c, or %s and %p, `session_id` is the number of the process (no dot in i
 have had before; without %p it is null.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -69,6 +70,19 @@ class Reading:
     records: pa.Table
     rejects: tuple[Reject, ...]
     length: int
+
+
+def first_record(buffer: bytes, beginning: re.Pattern[bytes]) -> Beginning | None:
+    """The first record of a buffer, by what a record begins with; its first group is the time."""
+    found = beginning.search(buffer)
+    return Beginning(found.start(), found[1].decode()) if found else None
+
+
+def too_long(buffer: bytes, next_record: re.Pattern[bytes], offset: int) -> Reading:
+    """Set a record aside that is longer than the buffer, up to where another one seems to begin."""
+    found = next_record.search(buffer)
+    length = found.end() if found else len(buffer)
+    return Reading(RECORD.empty_table(), (Reject(offset, length, "record too long"),), length)
 
 
 def merged(rejects: Iterable[Reject]) -> tuple[Reject, ...]:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from ingest.logs.line_prefix import LinePrefix
 from ingest.logs.log_times import NO_TIME, moments
-from ingest.logs.records import RECORD, Beginning, Reading, Reject, add_reject, merged
+from ingest.logs.records import RECORD, Beginning, Reading, Reject, add_reject, merged, too_long
 from ingest.logs.severities import Section, Severity, words
 from ingest.schemas import TIME
 
@@ -97,9 +97,7 @@ class Stderrlog:
 
     def skip(self, buffer: bytes, *, offset: int = 0) -> Reading:
         """Set a message aside that is longer than the buffer, up to where a line seems to begin."""
-        found = _NEXT_LINE.search(buffer)
-        length = found.end() if found else len(buffer)
-        return Reading(RECORD.empty_table(), (Reject(offset, length, "record too long"),), length)
+        return too_long(buffer, _NEXT_LINE, offset)
 
 
 def _lines(buffer: bytes, stop: int) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ in words what counts as which use.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from catalog.objects import Column, Function, Relation, StoredUse, Trigger
+from catalog.objects import CHILDREN, Column, Function, Relation, StoredUse, Trigger
 from ingest.grammar.parse import body_references
 from ingest.grammar.paths import as_path
 from ingest.grammar.plpgsql import is_stored_parsed
@@ -247,7 +247,7 @@ class Closure(ForeignKeyWalk):
         children = [
             child
             for use in self.snapshot.stored_uses_of("relation", *place)
-            if use.kind in ("partition", "inheriting table")
+            if use.kind in CHILDREN
             and use.used_column is None
             and (child := self.snapshot.relation(use.schema, use.name))
         ]
@@ -257,12 +257,8 @@ class Closure(ForeignKeyWalk):
             if table and (is_tracked or len(children) <= _FEW_CHILDREN):
                 self.use(table.element, touch.operation, named, implicit=True, ambiguous=touch.ambiguous)
                 self.then(Touch(table, touch.operation, ambiguous=touch.ambiguous), named)
-        for use in self.snapshot.stored_uses_by(*place):
-            parent = self.snapshot.relation(use.used_schema, use.used_name)
-            if use.kind in ("partition", "inheriting table") and parent:
-                table = self.world.table_of(parent.oid)
-                element = table.element if table else None
-                self.use(element, touch.operation, named, implicit=True, ambiguous=touch.ambiguous)
+        for parent in self.world.ancestors(relation.oid):
+            self.use(parent.element, touch.operation, named, implicit=True, ambiguous=touch.ambiguous)
 
 
 def _fires(trigger: Trigger, touch: Touch) -> bool:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from catalog.attic import AtticEntry
 from catalog.elements import Element, Kind
-from catalog.objects import KINDS_OF_RELATIONS, TABLE_KINDS, Constraint, Index, Relation, StoredUse
+from catalog.objects import CHILDREN, KINDS_OF_RELATIONS, TABLE_KINDS, Constraint, Index, Relation, StoredUse
 from catalog.snapshot import Snapshot
 from ingest.meaning.tables import Table, Tables
 
@@ -185,6 +185,19 @@ class World:
         """The column of a table that has that name in the snapshot."""
         relation = self.snapshot.relations_by_oid.get(oid)
         return self._column_element(relation, present) if relation else None
+
+    def ancestors(self, oid: int) -> tuple[Table, ...]:
+        """The partitioned and inherited tables that a table is a part of, the nearest first."""
+        found: dict[int, Table] = {}
+        waiting = [oid]
+        while waiting:
+            part = self.snapshot.relations_by_oid.get(waiting.pop(0))
+            for use in self.snapshot.stored_uses_by(part.schema, part.name) if part else ():
+                parent = self.snapshot.relation(use.used_schema, use.used_name)
+                if use.kind in CHILDREN and parent and parent.oid not in found:
+                    found[parent.oid] = self._table_made(parent)
+                    waiting.append(parent.oid)
+        return tuple(found.values())
 
     def _keep_deprecated_names(self) -> None:
         for entry in self._leaving:

@@ -14,5 +14,7 @@ UNION
 SELECT 'track_counts of a role=off'
 FROM pg_db_role_setting o, unnest(o.setconfig) AS item
 WHERE o.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-  AND split_part(item, '=', 1) = 'track_counts' AND split_part(item, '=', 2) IN ('off', 'false', 'no', '0')
+  AND split_part(item, '=', 1) = 'track_counts'
+  -- What is not certainly on is off: PostgreSQL takes 'OFF' and 'f' for it too.
+  AND lower(split_part(item, '=', 2)) NOT IN ('on', 'true', 'yes', '1')
 ORDER BY said

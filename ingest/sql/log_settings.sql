@@ -12,4 +12,5 @@ WHERE s.name IN ('lc_messages', 'log_destination', 'log_min_duration_statement',
                  'log_line_prefix', 'log_min_messages', 'log_statement', 'log_timezone', 'logging_collector',
                  'pgaudit.role', 'pgaudit.log_client', 'pgaudit.log_level', 'shared_preload_libraries',
                  'auto_explain.log_min_duration', 'auto_explain.sample_rate', 'auto_explain.log_level',
-                 'auto_explain.log_nested_statements', 'auto_explain.log_verbose')
+                 'auto_explain.log_nested_statements', 'auto_explain.log_verbose',
+                 'pg_stat_statements.track', 'pg_stat_statements.track_utility', 'compute_query_id')

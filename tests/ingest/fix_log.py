@@ -70,7 +70,6 @@ def message(text: str, *, sql: str = "", context: str = "") -> Message:
         "sql": sql.encode(),
         "context": context.encode(),
         "occurred_at": datetime(2026, 11, 22, 12, tzinfo=UTC),
-        "log_offset": 0,
     }
     return message_of(defaultdict(lambda: None, row), MessageKind.OTHER, decode)
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 import ingest.cli
 from catalog.database import Database, identifier
 from catalog.errors import ConnectionFailedError, PgatticError, SnapshotError, StatementFailedError
-from catalog.reading import load_snapshot, to_json
+from catalog.reading import load_snapshot, read_snapshot, to_json
 from catalog.terminal import Invocation
 from ingest.errors import AlreadyRunningError, LogsUnavailableError, StoreError
 from ingest.lock import exclusive
@@ -30,6 +30,7 @@ from ingest.schemas import ALERT
 from ingest.store import Store
 from tests.fix_server import FreshDatabase
 from tests.ingest.fix_ingest import NOON, missing, record, shop
+from tests.ingest.fix_logs import Message, error, stderr
 
 _REGISTRY = Path(__file__).parents[2] / "migrations/sql/registry/0001_registry.sql"
 _DEPRECATED = "users_old_deprecated_20261122_unused"
@@ -144,6 +145,20 @@ def configure(folder: Path, dsn: str, logs: Path | None) -> Path:
         lines.append(f'[logs]\ndirectory = "{logs}"\npoll_seconds = 0.05\n')
     config.write_text("".join(lines))
     return config
+
+
+def test_another_database_cannot_take_the_lines_away(site: Site) -> None:
+    site.fail_on_former_name("SELECT * FROM users_old")
+    with Database.connect(site.database.dsn()) as db:
+        (site.data.parent / "other.json").write_bytes(to_json(replace(read_snapshot(db), database="other")))
+    site.ingest("--once", "--catalog", str(site.data.parent / "other.json"))
+    with pytest.raises(StoreError, match="the evidence of database other"):
+        site.ingest("--once")
+    (site.data / "ingest.database").unlink()
+    site.ingest("--once")
+    configure(site.data.parent, site.database.server.dsn(), site.database.server.log_directory)
+    with pytest.raises(StoreError, match=f"the evidence of database {site.database.db.name}"):
+        site.ingest("--once")
 
 
 def test_a_failing_use_of_the_former_name_is_found_with_who_and_what(site: Site) -> None:
@@ -303,6 +318,19 @@ def test_names_alone_are_counted_without_any_catalog(tmp_path: Path, monkeypatch
     assert result.exit_code == 0, result.output
     elements = Store(tmp_path / "data").rows("usage_hourly", ["element"])["element"].to_pylist()
     assert "table:public.orders" in elements
+
+
+@pytest.mark.parametrize("prefix", ["%m [%p] ", "%m "])
+def test_a_log_without_role_and_session_is_counted_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    lines = stderr(Message("statement: select id from public.orders"), prefix)
+    (tmp_path / "a.log").write_bytes(lines + stderr(error("select id from gone"), prefix))
+    monkeypatch.setenv("PGATTIC_LOGS__LINE_PREFIX", prefix)
+    result = run_in(tmp_path, monkeypatch, "ingest", "--logs", "a.log", "--data", "data")
+    assert result.exit_code == 0, result.output
+    rows = Store(tmp_path / "data").rows("usage_hourly", ["element", "role", "uses"]).to_pylist()
+    assert {"element": "table:public.orders", "role": "", "uses": 1} in rows
 
 
 def test_what_somebody_vouches_for_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

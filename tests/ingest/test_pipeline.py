@@ -10,8 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from ingest.node_files import node_file
 from ingest.running import follow, ingest_once
 from ingest.schemas import ALERT
+from ingest.state import STATE_NAME
 from ingest.store import Store
 from tests.ingest.fix_ingest import NOON, Workplace, missing, record
 
@@ -110,6 +112,39 @@ def test_a_crash_at_any_commit_loses_and_doubles_nothing(
     uses = [int(str(row["uses"])) for row in workplace.rows("usage_hourly", "uses")]
     assert sum(uses) == 3 * _LINES
     assert len(workplace.rows("reject", "log_offset")) == 1
+
+
+@pytest.mark.parametrize("commit", range(9))
+@pytest.mark.parametrize("part", [0.1, 0.6, 0.9])
+@pytest.mark.parametrize("has_state", [True, False])
+def test_after_a_crash_a_copy_that_is_still_being_made_is_no_whole_file(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, commit: int, part: float, has_state: bool
+) -> None:
+    """Log rotation by `copytruncate` shows a part of a file for a moment, and then nothing else of it."""
+    workplace.alerting = an_alert_each
+    workplace.batch_bytes = workplace.commit_bytes = 2500
+    whole = b"".join(log_lines())
+    path = workplace.write("a.csv", whole)
+    append, left = Store.append, commit
+
+    def failing(self: Store, name: str, rows: pa.Table, *, transaction: tuple[str, int] | None) -> None:
+        nonlocal left
+        append(self, name, rows, transaction=transaction)
+        if not left:
+            raise _CrashError
+        left -= 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "append", failing)
+        with pytest.raises(_CrashError):
+            ingest_once(workplace.pipeline())
+    if not has_state:
+        node_file(workplace.data, STATE_NAME, "primary").unlink()
+    pipeline = workplace.pipeline()
+    for length in (int(part * len(whole)), int((part + 0.05) * len(whole)), len(whole)):
+        path.write_bytes(whole[:length])
+        ingest_once(pipeline)
+    assert_exactly_once(workplace)
 
 
 # Importing costs more than a run, so the runs that are killed are forks of one process.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.logs.csvlog import read_records, skip_record
+from ingest.logs.csvlog import CSVLOG, read_records
 from tests.ingest.fix_ingest import NOON, record
 
 _AWKWARD = st.text(alphabet="ab\",\n\r'é;$", max_size=12)
@@ -127,6 +127,6 @@ def test_a_rest_waits_unless_nothing_will_follow() -> None:
 def test_a_record_too_long_is_skipped_to_the_next() -> None:
     good = record("statement: select 1")
     long = record("x" * 1000)
-    skipped = skip_record(long + good[:80], offset=5)
+    skipped = CSVLOG.skip(long + good[:80], offset=5)
     assert skipped.length == len(long)
     assert skipped.rejects[0].offset == 5

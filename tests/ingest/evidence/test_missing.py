@@ -6,10 +6,13 @@ from datetime import timedelta
 import pytest
 
 from catalog.elements import Element
+from catalog.errors import StatementFailedError
+from catalog.reading import read_snapshot
 from ingest.evidence.messages import Message, MessageKind
 from ingest.evidence.missing import missing_uses
 from ingest.evidence.statements import Statements
 from ingest.meaning.world import History
+from tests.fix_server import FreshDatabase
 from tests.ingest.fix_ingest import NOON, entry, shop
 from tests.ingest.golden import shown
 
@@ -25,7 +28,7 @@ def proved(sqlstate: str, text: str, sql: str, token: str | None = None) -> list
     position = sql.index(token) + 1 if token else None
     message = Message(
         MessageKind.ERROR, NOON + timedelta(minutes=5), sql, sqlstate, position, "", None, "", text,
-        "ann", "shop", "app", "", "s", 1, 0,
+        "ann", "shop", "app", "",
     )  # fmt: skip
     base = shop()
     world = History(replace(base, attic=(*base.attic, *ATTIC))).world(message.occurred_at)
@@ -74,3 +77,32 @@ def test_without_an_sqlstate_all_that_it_can_mean_is_looked_for(
 def test_other_errors_prove_nothing() -> None:
     assert proved("57014", 'relation "users_old" does not exist', "select * from users_old") == []
     assert Element.parse("table:public.users_old") in {each.element for each in shop().attic}
+
+
+@pytest.mark.parametrize("part", ["events_2026_q1", "events_2026", "events"])
+def test_a_column_that_is_missing_in_a_part_is_missing_in_the_whole(
+    database: FreshDatabase, part: str
+) -> None:
+    db = database.db
+    db.execute("CREATE TABLE events (id int, legacy int) PARTITION BY LIST (id)")
+    db.execute("CREATE TABLE events_2026 PARTITION OF events FOR VALUES IN (1) PARTITION BY LIST (legacy)")
+    db.execute("CREATE TABLE events_2026_q1 PARTITION OF events_2026 FOR VALUES IN (1)")
+    db.execute("CREATE TABLE others (id int)")
+    oid = db.fetch_value("SELECT 'events'::regclass::oid")
+    db.execute("ALTER TABLE events RENAME COLUMN legacy TO legacy_dep")
+    attic = (entry("column:public.events.legacy", "legacy_dep", oid),)
+    world = History(replace(read_snapshot(db), attic=attic)).world(NOON + timedelta(minutes=5))
+
+    def missed(sql: str) -> list[str]:
+        with pytest.raises(StatementFailedError) as caught:
+            db.execute(sql)
+        assert caught.value.sqlstate == "42703"
+        message = Message(
+            MessageKind.ERROR, NOON + timedelta(minutes=5), sql, "42703", sql.index("legacy") + 1, "", None,
+            "", str(caught.value), "ann", "shop", "app", "",
+        )  # fmt: skip
+        return [shown(use) for use in missing_uses(message, Statements(), world)]
+
+    assert missed(f"SELECT legacy FROM {part}") == ["read column:public.events.legacy"]
+    assert missed(f"UPDATE {part} SET legacy = 1") == ["write column:public.events.legacy"]
+    assert missed("SELECT legacy FROM others") == []

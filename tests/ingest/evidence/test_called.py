@@ -1,8 +1,10 @@
 """What entries of pg_stat_statements say of the attic: whose text it is, and what may hide behind it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,8 @@ from catalog.reading import read_snapshot
 from catalog.snapshot import Snapshot
 from catalog.throwaway import ThrowawayServer
 from ingest.evidence.called import Called, CalledReader, Entry
+from ingest.evidence.called_texts import _what_is_there
+from ingest.evidence.meanings import Meanings
 from ingest.evidence.statements import Statements
 from ingest.grammar.planned import planned
 from tests.analytics.world import Attic, run
@@ -191,12 +195,81 @@ def test_texts_are_looked_into_once(snapshot: Snapshot) -> None:
     entries = [Entry(1, True, "app", True, f"SELECT * FROM {NEW_USERS}", 3, 1, 0.5)]
     first = reader.read(entries, snapshot, set(), sees_nested=True)
     asked = statements.asked
-    # The same catalog at another time.
-    later = replace(snapshot, taken_at=datetime.now(UTC))
+    # The same catalog at another time, when its tables have grown.
+    grown = tuple(replace(each, total_bytes=each.total_bytes + 8192) for each in snapshot.relations)
+    later = replace(snapshot, taken_at=datetime.now(UTC), relations=grown)
     assert reader.read(entries, later, set(), sees_nested=True) == first
     assert statements.asked == asked
     # Another catalog gives texts another meaning.
     assert reader.read(entries, replace(later, attic=()), set(), sees_nested=True).rows == ()
+
+
+def test_another_process_finds_the_same_by_what_is_kept(snapshot: Snapshot, tmp_path: Path) -> None:
+    texts = [
+        f"SELECT * FROM {NEW_USERS}", "SELECT id FROM other.orders", "SELECT o.id FROM orders o", "no sql",
+        "SELECT id FROM people", "SELECT remark FROM orders", "SELECT x.relname FROM pg_class x",
+    ]  # fmt: skip
+    entries = [Entry(number, True, "app", True, text, 3, 1, 0.5) for number, text in enumerate(texts)]
+
+    def read(known: Snapshot) -> tuple[Called, int]:
+        """What a process finds, and how many texts it looks into."""
+        looked_into = []
+
+        class Watched(Meanings):
+            def keep(self, text: str, *found: Any) -> None:
+                looked_into.append(text)
+                super().keep(text, *found)
+
+        kept = Watched(tmp_path / "known")
+        found = CalledReader(kept=kept).read(entries, known, set(), sees_nested=True)
+        kept.save()
+        return found, len(looked_into)
+
+    for version in (150000, 180000):
+        known = replace(snapshot, server_version=version)
+        without = CalledReader().read(entries, known, set(), sees_nested=True)
+        assert read(known) == (without, len(texts))
+        # Of what is used nothing is kept.
+        assert read(known) == (without, 1)
+    elsewhere = replace(known, attic=known.attic[1:])
+    assert read(elsewhere)[1] == len(texts)
+
+
+def test_all_that_a_snapshot_says_decides_what_texts_mean(snapshot: Snapshot) -> None:
+    """But for what cannot: its time while no name changes, its name, room for locks, bytes of a log.
+
+    Each text is kept with its search_path.
+    """
+
+    def other(value: Any) -> Any:
+        match value:
+            case tuple():
+                return (*value, value[0] if value else "more")
+            case datetime():
+                return value + timedelta(seconds=1)
+            case int():
+                return value + 1
+            case _:
+                return f"{value}?"
+
+    decided_by = _what_is_there(snapshot)
+    changed = {
+        each.name: replace(snapshot, **{each.name: other(getattr(snapshot, each.name))})
+        for each in fields(snapshot)
+    }
+    same = {name for name, each in changed.items() if _what_is_there(each) == decided_by}
+    assert same == {"database", "taken_at", "max_locks", "encoding", "search_paths"}
+    assert _what_is_there(replace(snapshot, taken_at=DAY - timedelta(days=1))) != decided_by
+
+
+def test_a_column_that_somebody_renamed_again_may_be_hidden(snapshot: Snapshot) -> None:
+    relations = tuple(
+        replace(
+            each, columns=tuple(replace(c, name=c.name.replace(NEW_LEGACY, "older")) for c in each.columns)
+        )
+        for each in snapshot.relations
+    )
+    assert LEGACY in doubtful(called(replace(snapshot, relations=relations), "SELECT o.id FROM orders o"))
 
 
 def test_nothing_is_kept_of_what_may_be_a_constant(snapshot: Snapshot) -> None:
