@@ -7,6 +7,7 @@ look after a rename may be older than that, unless the text says the deprecated 
 """
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,11 +15,15 @@ from itertools import pairwise
 from typing import Any
 
 from analytics.logged import SettingsLook, shown
-from analytics.reconciliation import DUMP_TAKES_AT_MOST, OWN, KnownScans
+from analytics.own_settings import OwnSettings
+from analytics.reconciliation import OWN, Explanations, KnownScans
 from analytics.store import Evidence
 from analytics.stretches import Stretch, both, joined, within, without
 from catalog.elements import Element
 from catalog.policy import PolicySettings
+
+# Who has one of these for himself is not counted as the server says.
+_HIDES = ("pg_stat_statements.track", "pg_stat_statements.track_utility", "compute_query_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,7 @@ class Calls:
         self._longest = timedelta(hours=policy.collect_max_gap_hours)
         self._nodes = nodes
         self._looks = _looks(evidence, since)
+        self._hidden = OwnSettings(evidence, since).of(_HIDES)
         self._watched = {node: self._watched_on(node) for node in nodes}
         self._runs = _runs(evidence, names, since) if self._looks else {}
 
@@ -181,7 +187,8 @@ class Calls:
         # A setting that was changed between two looks, and changed back, shows in no look.
         told = [SettingsLook(look.at, look.settings_since, look.tells_all) for look in looks]
         trusted = timedelta(minutes=self._policy.same_settings_minutes)
-        return both(joined(self._counted(looks)), shown(told, trusted))
+        found = both(joined(self._counted(looks)), shown(told, trusted))
+        return without(found, self._hidden.get(node, ()))
 
     def _counted(self, looks: Sequence[CallLook]) -> Iterator[Stretch]:
         for before, after in pairwise(looks):
@@ -206,24 +213,21 @@ def used(
 ) -> CalledUses:
     """Take out the dumps that are no use: by known readers, and as many as lines or notes know of; pure."""
     left: list[CalledStep] = []
-    ignored: dict[str, int] = {}
-    dumps = list(known)
+    ignored: Counter[str] = Counter()
     # A backup by pgattic notes two scans, of which one is a COPY; its other scans are none.
-    unspent = [dump.scans // 2 if dump.by == OWN else dump.scans for dump in dumps]
+    explanations = Explanations(
+        replace(dump, scans=dump.scans // 2) if dump.by == OWN else dump for dump in known
+    )
     for step in sorted(steps, key=lambda step: step.end):
         calls = step.calls
         if step.is_dump and step.role is not None and step.role in known_readers:
-            ignored[step.role] = ignored.get(step.role, 0) + calls
+            ignored[step.role] += calls
             continue
-        for place, dump in enumerate(dumps if step.is_dump else ()):
-            if dump.node == step.node and step.start - DUMP_TAKES_AT_MOST <= dump.at <= step.end:
-                taken = min(calls, unspent[place])
-                calls -= taken
-                unspent[place] -= taken
-                if taken:
-                    ignored[dump.by] = ignored.get(dump.by, 0) + taken
+        if step.is_dump:
+            calls = explanations.take(step.node, step.start, step.end, calls)
         if calls:
             left.append(replace(step, calls=calls))
+    ignored.update(explanations.explained)
     return CalledUses(tuple(left), tuple(sorted(ignored.items())))
 
 

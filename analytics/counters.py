@@ -8,13 +8,13 @@ from typing import Any
 
 from analytics.counting import Counted, Run, count_uses, sampled
 from analytics.facts import CountedUses
+from analytics.grounds import Grounds
+from analytics.own_settings import OwnSettings
 from analytics.reconciliation import KnownScans
 from analytics.store import Evidence
 from analytics.stretches import Stretch, both, joined
-from catalog.counters import Baseline, CounterSample
-from catalog.policy import PolicySettings
+from catalog.counters import Baseline
 
-PRIMARY = "primary"
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -44,28 +44,20 @@ class Samples:
 
 
 class Counters:
-    """The counters of some objects on every node since a moment; `live` is the primary's present sample."""
+    """The counters of some objects on every node since a moment: sampled, and of the primary as it is now."""
 
-    def __init__(
-        self,
-        evidence: Evidence,
-        live: CounterSample,
-        policy: PolicySettings,
-        nodes: Sequence[str],
-        oids: Collection[int],
-        since: datetime,
-    ) -> None:
-        self._evidence = evidence
-        self._live = live
-        self._policy = policy
+    def __init__(self, grounds: Grounds, oids: Collection[int], since: datetime) -> None:
+        self._evidence = evidence = grounds.evidence
+        self._live = grounds.counters
+        self._policy = policy = grounds.policy
         self._longest = timedelta(hours=policy.collect_max_gap_hours)
         # The last sample before the moment says what came after it.
         self._from = since - self._longest
         retired = set(policy.retired_nodes)
         self._samples = _samples(evidence, self._from)
-        self.primary = nodes[0]
+        self.primary = grounds.nodes[0]
         self.nodes = tuple(
-            name for name in dict.fromkeys((*nodes, *self._samples.nodes)) if name not in retired
+            name for name in dict.fromkeys((*grounds.nodes, *self._samples.nodes)) if name not in retired
         )
         self._runs = _runs(evidence, oids, self._from)
         self._looked: dict[tuple[str, datetime], list[Stretch]] = {}
@@ -211,7 +203,8 @@ def counted_uses(counted: Mapping[str, Counted], known: Sequence[KnownScans]) ->
 
 
 def _first(baseline: Baseline) -> Run:
-    at, counted = baseline.taken_at, (baseline.reads, baseline.writes, None, None, baseline.reset_at)
+    at, kept = baseline.taken_at, baseline.kept_since
+    counted = (baseline.reads, baseline.writes, None, kept, baseline.reset_at)
     return Run(at, at, *counted, baseline.blocks, baseline.maintenance, baseline.filenode)
 
 
@@ -223,7 +216,16 @@ def _samples(evidence: Evidence, since: datetime) -> Samples:
         moments.setdefault(row["node"], []).append((row["sampled_at"], bool(row["is_counting"])))
         standbys = max(standbys, row["standbys"])
         sessions[row["node"]] = row["oldest_session_at"]
-    return Samples({node: tuple(found) for node, found in moments.items()}, standbys, sessions)
+    # A session goes on counting nothing after its role has the setting no more.
+    silent = OwnSettings(evidence, since).of({"track_counts"})
+    counting = {
+        node: tuple(
+            (at, is_counting and not any(start < at < end for start, end in silent.get(node, ())))
+            for at, is_counting in found
+        )
+        for node, found in moments.items()
+    }
+    return Samples(counting, standbys, sessions)
 
 
 def _runs(evidence: Evidence, oids: Collection[int], since: datetime) -> dict[tuple[str, int], list[Run]]:

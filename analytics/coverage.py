@@ -3,18 +3,38 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from analytics.doubts import DoubtfulLook, unread
 from analytics.logged import SettingsLook, Told, shown
+from analytics.own_settings import OwnSettings
 from analytics.store import Evidence
 from analytics.stretches import Stretch, both, joined, missing, seconds, within, without
 from catalog.policy import PolicySettings
+from ingest.logs.log_paths import base_name
 from ingest.schemas import Source
 
 __all__ = ["Coverage", "Gap", "Stretch", "Watched", "coverage", "summarise", "watched"]
 
 # The last look before a time says what held at its beginning.
 _LOOK_BACK = timedelta(days=7)
+
+# What keeps a source out of the log of a session that has it for itself.
+_HIDES = {
+    Source.ERROR: ("log_min_messages", "log_min_error_statement"),
+    Source.SENSOR: ("log_min_messages",),
+    Source.AUDIT: ("log_min_messages", "pgaudit.role", "pgaudit.log_client", "pgaudit.log_level"),
+    Source.LOG: ("log_min_messages", "log_statement", "log_min_duration_statement"),
+    Source.PLAN: (
+        "log_min_messages",
+        "auto_explain.log_min_duration",
+        "auto_explain.sample_rate",
+        "auto_explain.log_level",
+        "auto_explain.log_nested_statements",
+        "auto_explain.log_verbose",
+    ),
+}
 
 Watched = Mapping[Source, Mapping[str, Sequence[Stretch]]]
 
@@ -75,7 +95,8 @@ def watched(
 ) -> Watched:
     """When the log of each node was read, for each source; a node never read has an empty set.
 
-    The times of which lines are lost are taken out. Nothing is asked of the policy's retired nodes.
+    The times of which lines are lost are taken out, and those in which the log may not show what it should,
+    or is another one than that which is read. Nothing is asked of the policy's retired nodes.
     """
     policy = policy or PolicySettings()
     rows = evidence.query("coverage", since=since, until=until).to_pylist()
@@ -104,10 +125,30 @@ def watched(
         for node, proved in shown_to.items():
             claimed = found[source].get(node, [])
             found[source][node] = joined([*claimed, *both(read[how].get(node, []), proved)])
+    unread_at, own = _unread(evidence, looks), OwnSettings(evidence, since)
+    hidden = {source: own.of(settings) for source, settings in _HIDES.items()}
     return {
-        source: {name: without(stretches, lost.get(name, ())) for name, stretches in by_node.items()}
+        source: {
+            name: without(
+                stretches,
+                (*lost.get(name, ()), *unread_at.get(name, ()), *hidden.get(source, {}).get(name, ())),
+            )
+            for name, stretches in by_node.items()
+        }
         for source, by_node in found.items()
     }
+
+
+def _unread(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Stretch]]:
+    """When each node wrote a log that nobody has read."""
+    files: dict[str, set[str]] = {}
+    for read in evidence.query("read_files").to_pylist():
+        files.setdefault(read["node"], set()).add(base_name(Path(read["path"])))
+    looks: dict[str, list[DoubtfulLook]] = {}
+    for row in rows:
+        look = DoubtfulLook(row["sampled_at"], log=row["log_file"])
+        looks.setdefault(row["node"], []).append(look)
+    return {node: unread(found, files.get(node, ())) for node, found in looks.items()}
 
 
 def _shown(

@@ -7,6 +7,7 @@ from datetime import datetime
 from analytics.health import backup, log, machine, server, watching
 from analytics.health.armed import Armed
 from analytics.health.check import Check, Facts
+from analytics.health.unalterable import as_possible
 from analytics.levels import level_checks
 from catalog.attic import read_attic
 from catalog.database import Database, load_sql
@@ -19,7 +20,7 @@ def examine(db: Database, settings: Settings, now: datetime) -> list[Check]:
     facts = _server_facts(db)
     return [
         server.connection(db),
-        *_of_server(db, facts, settings),
+        *(as_possible(check, facts) for check in _of_server(db, facts, settings)),
         backup.tools(facts, db.server_version, settings.backup.bin_directory),
         *_beside_it(settings, now),
         machine.clock(facts, now),
@@ -80,7 +81,9 @@ def _of_node(node: NodeSettings, settings: Settings) -> list[Check]:
             server.counters(facts),
             *_levels(db, settings, facts),
         ]
-    return [replace(check, name=f"{check.name} of {node.name}") for check in found if check]
+    return [
+        replace(as_possible(check, facts), name=f"{check.name} of {node.name}") for check in found if check
+    ]
 
 
 def _levels(db: Database, settings: Settings, facts: Facts) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """Whose rows a constraint or a unique index checks: to be enforced is a use that no statement names."""
 
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.objects import Relation
+from catalog.objects import CHILDREN, Relation
 from catalog.snapshot import Snapshot
 
 # What inheriting tables take over, too; keys are those of one table, or of one with its partitions.
@@ -44,7 +44,7 @@ def _tables(snapshot: Snapshot, element: Element | None) -> list[tuple[Relation,
     item = snapshot.constraint(element.schema, element.parent or "", element.name)
     if item is None or item.definition.endswith("NOT ENFORCED"):
         return []
-    parts = ("partition", "inheriting table") if item.type in _INHERITED else ("partition",)
+    parts = CHILDREN if item.type in _INHERITED else ("partition",)
     places = [(item.schema, item.table), (item.references_schema or "", item.references_table or "")]
     found = {relation.oid: relation for place in places if (relation := snapshot.relation(*place))}
     return [(relation, parts) for relation in found.values()]

@@ -10,6 +10,7 @@ from analytics.coverage import Coverage, Watched, summarise
 from analytics.reconciliation import KnownScans, Reconciled, reconcile
 from analytics.stretches import Stretch, joined
 from catalog.closure import Dependant
+from catalog.counters import OpenUse
 from catalog.elements import Element, Kind
 from catalog.holders import Holder
 from catalog.policy import OR, RemovalPolicy
@@ -43,8 +44,9 @@ class Facts:
     of its table, `is_fully_audited` where an audit misses nothing that no armed trigger tells of. `opaque`
     statements may have used anything, and so may the functions in `dynamic`, of which
     a log tells calls only. `standbys` stream from the primary; `nodes` are the servers that are watched.
-    `reappeared` says what has the former name now; `oldest_session_at` is when the oldest session of a client
-    began, on any node.
+    `open_uses` are transactions that hold a lock on it, and may have used it uncounted. `is_moved` where its
+    schema or table got another name from somebody else. `reappeared` says what has the former name now;
+    `oldest_session_at` is when the oldest session of a client began, on any node.
     """
 
     since: datetime
@@ -70,6 +72,8 @@ class Facts:
     oldest_session_at: datetime | None = None
     dependants: tuple[Dependant, ...] = ()
     reappeared: str | None = None
+    open_uses: tuple[OpenUse, ...] = ()
+    is_moved: bool = False
 
     def watches(self, policy: RemovalPolicy) -> dict[str, Coverage]:
         """How well each source that the policy wants has watched; of `a|b` either will do, at any moment."""

@@ -8,12 +8,11 @@ from typing import Any
 from analytics.alerting.check import read_breaker
 from analytics.alerting.delivery import Waiting, waiting
 from analytics.coverage import Coverage, coverage
+from analytics.grounds import read_grounds
 from analytics.readiness import Readiness, readiness
 from analytics.store import Evidence
-from catalog.counters import read_counters
 from catalog.database import Database
 from catalog.errors import DatabaseError
-from catalog.reading import read_snapshot
 from catalog.settings import Settings
 from ingest.schemas import Source
 
@@ -60,10 +59,7 @@ def _of_database(
         return None, None
     try:
         with connect() as db:
-            judged = readiness(
-                read_snapshot(db), read_counters(db), evidence, settings.policy, now, settings.node_names
-            )
-            return judged, read_breaker(db) is not None
+            return readiness(read_grounds(db, settings, evidence, now)), read_breaker(db) is not None
     except DatabaseError:
         # That it does not answer is a figure, too.
         return None, None

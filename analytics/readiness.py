@@ -6,57 +6,42 @@ from datetime import datetime
 from functools import cached_property
 
 from analytics.calls import Calls
-from analytics.counters import PRIMARY, Counters, counted_uses
+from analytics.counters import Counters, counted_uses
 from analytics.counting import Step
 from analytics.coverage import Watched, common, watched
 from analytics.enforcement import checked, is_needed_by_queries, is_planned_visibly
 from analytics.facts import CountedUses, Facts
+from analytics.grounds import Grounds
 from analytics.reconciliation import KnownScans
 from analytics.seen import Seen
-from analytics.store import Evidence
 from analytics.stretches import Stretch, within
 from analytics.verdict import Readiness, Rule, Verdict, assess
 from catalog.attic import AtticEntry
 from catalog.closure import dependants, present_element
-from catalog.counters import CounterSample
+from catalog.counters import OpenUse
 from catalog.dynamic import dynamic_functions
 from catalog.elements import Element, Kind
 from catalog.objects import Relation
-from catalog.policy import PolicySettings
 from catalog.snapshot import Snapshot
 from ingest.schemas import Source
 
-__all__ = ["PRIMARY", "Facts", "Readiness", "Rule", "Verdict", "assess", "gather", "readiness"]
+# What a transaction locks when it uses it; an index is locked by whoever uses its table.
+_LOCKED_KINDS = (Kind.TABLE, Kind.VIEW, Kind.MATVIEW, Kind.SEQUENCE)
+
+__all__ = ["Facts", "Readiness", "Rule", "Verdict", "assess", "gather", "readiness"]
 
 
-def readiness(
-    snapshot: Snapshot,
-    counters: CounterSample,
-    evidence: Evidence,
-    policy: PolicySettings,
-    now: datetime,
-    nodes: Sequence[str] = (PRIMARY,),
-) -> list[Readiness]:
-    """Judge every element that is in the attic now, the longest there first.
-
-    `nodes` are the servers to watch; the first one is the primary, whose counters those are.
-    """
-    found = gather(snapshot, counters, evidence, policy, now, nodes)
-    return [assess(entry, facts, policy, now) for entry, facts in found]
+def readiness(grounds: Grounds) -> list[Readiness]:
+    """Judge every element that is in the attic now, the longest there first."""
+    return [assess(entry, facts, grounds.policy, grounds.now) for entry, facts in gather(grounds)]
 
 
-def gather(
-    snapshot: Snapshot,
-    counters: CounterSample,
-    evidence: Evidence,
-    policy: PolicySettings,
-    now: datetime,
-    nodes: Sequence[str] = (PRIMARY,),
-) -> list[tuple[AtticEntry, Facts]]:
+def gather(grounds: Grounds) -> list[tuple[AtticEntry, Facts]]:
     """What was seen of every element that is in the attic now, the longest there first.
 
     The evidence is asked a fixed number of questions, whatever the number of elements.
     """
+    snapshot, evidence, policy = grounds.snapshot, grounds.evidence, grounds.policy
     entries = sorted(
         (entry for entry in snapshot.attic if entry.is_in_attic), key=lambda e: (e.deprecated_at, e.element)
     )
@@ -68,17 +53,15 @@ def gather(
             tables.setdefault(entry.object_oid, []).append(entry.element)
     found = [_Found(snapshot, entry, tables) for entry in entries]
     since = min(one.since for one in found)
-    of_nodes = Counters(evidence, counters, policy, nodes, {oid for one in found for oid in one.oids}, since)
+    of_nodes = Counters(grounds, {oid for one in found for oid in one.oids}, since)
     gathered = _Gathered(
-        snapshot,
-        now,
+        grounds,
         Seen(evidence, ((name, one.since) for one in found for name in one.names), policy.known_readers),
-        watched(evidence, since, now, of_nodes.nodes, policy),
+        watched(evidence, since, grounds.now, of_nodes.nodes, policy),
         of_nodes,
         Calls(evidence, policy, of_nodes.nodes, {name for one in found for name in one.names}, since),
         of_nodes.known_scans({name: oid for one in found for name, oid in one.counted_as.items()}, since),
         evidence.query("opaque").to_pylist()[0]["statements"],
-        counters,
         dynamic_functions(snapshot),
     )
     return [(one.entry, gathered.facts(one)) for one in found]
@@ -138,6 +121,33 @@ class _Found:
         return is_needed_by_queries(self.snapshot, self.present)
 
     @property
+    def is_moved(self) -> bool:
+        """Whether its schema, or its table or type, has another name than it had or got from pgattic."""
+        former, present = self.entry.element, self.present
+        if present is None:
+            return False
+        if present.schema != former.schema:
+            return True
+        # The table of a soft deprecation makes room for a view of its name.
+        return self.entry.shim_oid is None and present.parent not in self._names_of_parent
+
+    @property
+    def _names_of_parent(self) -> set[str | None]:
+        """All names that its table or type had when it was put into the attic, or got there."""
+        former, present = self.entry.element, self.present
+        assert present is not None
+        names = {former.parent}
+        if present.parent is None:
+            return names
+        find = self.snapshot.enum if former.kind is Kind.ENUM_VALUE else self.snapshot.relation
+        parent = find(present.schema, present.parent)
+        for entry in self.snapshot.attic:
+            is_it = parent is not None and entry.object_oid == parent.oid
+            if is_it and entry.element.kind in (Kind.TABLE, Kind.ENUM):
+                names |= {entry.element.name, entry.deprecated_name}
+        return names
+
+    @property
     def is_planned_visibly(self) -> bool:
         return self.oid is not None and is_planned_visibly(self.snapshot, self.oid)
 
@@ -156,15 +166,13 @@ class _Found:
 class _Gathered:
     """All that was asked of the evidence, for every element."""
 
-    snapshot: Snapshot
-    now: datetime
+    grounds: Grounds
     seen: Seen
     watched: Watched
     counters: Counters
     calls: Calls
     known: Mapping[int, tuple[KnownScans, ...]]
     opaque: int
-    live: CounterSample
     dynamic: tuple[str, ...]
 
     def facts(self, found: _Found) -> Facts:
@@ -179,7 +187,7 @@ class _Gathered:
         called, told = self.calls.of(found.names, since, known)
         return Facts(
             since=entry.deprecated_at,
-            until=self.now,
+            until=self.grounds.now,
             present=found.present,
             uses=uses.uses,
             executed=uses.executed,
@@ -191,7 +199,9 @@ class _Gathered:
             called=called,
             checks=tuple(found.checked),
             enforced=enforced,
-            held=self.live.holders.get(entry.object_oid) if entry.element.kind is Kind.ENUM_VALUE else None,
+            held=self.grounds.counters.holders.get(entry.object_oid)
+            if entry.element.kind is Kind.ENUM_VALUE
+            else None,
             is_planned_visibly=found.is_planned_visibly,
             is_fully_audited=_is_fully_audited(entry),
             opaque=self.opaque,
@@ -199,10 +209,23 @@ class _Gathered:
             nodes=self.counters.nodes,
             standbys=self.counters.standbys,
             oldest_session_at=self.counters.oldest_session_at,
-            dependants=dependants(self.snapshot, found.present, known_as=(entry.element.name,))
+            dependants=dependants(self.grounds.snapshot, found.present, known_as=(entry.element.name,))
             if found.present
             else (),
-            reappeared=_reappeared(self.snapshot, entry.element, found.present),
+            reappeared=_reappeared(self.grounds.snapshot, entry.element, found.present),
+            open_uses=self._open_uses(entry),
+            is_moved=found.is_moved,
+        )
+
+    def _open_uses(self, entry: AtticEntry) -> tuple[OpenUse, ...]:
+        """Who holds a lock on an element that is one itself; a dump of those who do not count is none."""
+        if entry.element.kind not in _LOCKED_KINDS:
+            return ()
+        known = self.grounds.policy.known_readers
+        return tuple(
+            use
+            for use in self.grounds.counters.open_uses
+            if use.oid == entry.object_oid and use.role not in known and use.application not in known
         )
 
     def _counted(self, found: _Found) -> tuple[CountedUses | None, dict[str, Sequence[Stretch]]]:
@@ -244,7 +267,7 @@ class _Gathered:
         for source, kinds in ((Source.SENSOR, {"canary", "trigger"}), (Source.AUDIT, {"grant"})):
             armed_at = entry.armed_at if kinds & set(entry.sensors) else None
             own[source] = {
-                node: within(stretches, armed_at, self.now) if armed_at else []
+                node: within(stretches, armed_at, self.grounds.now) if armed_at else []
                 for node, stretches in own[source].items()
             }
         own[Source.COUNTER] = counters

@@ -29,6 +29,30 @@ class KnownScans:
     by: str
 
 
+class Explanations:
+    """Known scans, each of which explains one use that was counted; `explained` is how many, by whom.
+
+    Ask in the order in which the counted stretches end: of the scans that may explain a use the first one is
+    taken, as the others may explain a later one.
+    """
+
+    def __init__(self, known: Iterable[KnownScans]) -> None:
+        self._known = sorted(known, key=lambda scans: scans.at)
+        self._unspent = [scans.scans for scans in self._known]
+        self.explained: dict[str, int] = {}
+
+    def take(self, node: str, start: datetime, end: datetime, uses: int) -> int:
+        """Explain what can be of the uses that a node counted from `start` to `end`; how many are left."""
+        for place, scans in enumerate(self._known):
+            if scans.node == node and start - DUMP_TAKES_AT_MOST <= scans.at <= end:
+                taken = min(uses, self._unspent[place])
+                uses -= taken
+                self._unspent[place] -= taken
+                if taken:
+                    self.explained[scans.by] = self.explained.get(scans.by, 0) + taken
+        return uses
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """The counted uses of one element that no known reader explains.
@@ -64,26 +88,17 @@ def reconcile(
     `seen` is how many uses lines show that were executed, by node; with `since`, only steps that end after
     it matter.
     """
-    open_scans = sorted(known, key=lambda scans: scans.at)
-    unspent = [scans.scans for scans in open_scans]
-    explained: dict[str, int] = {}
+    explanations = Explanations(known)
     left: list[tuple[Step, int]] = []
     for step in sorted(steps, key=lambda step: step.end):
-        reads = step.reads
-        for place, scans in enumerate(open_scans):
-            if scans.node == step.node and step.start - DUMP_TAKES_AT_MOST <= scans.at <= step.end:
-                taken = min(reads, unspent[place])
-                reads -= taken
-                unspent[place] -= taken
-                if taken:
-                    explained[scans.by] = explained.get(scans.by, 0) + taken
+        reads = explanations.take(step.node, step.start, step.end, step.reads)
         if (reads or step.writes or step.looks or step.rewrites) and (since is None or step.end > since):
             left.append((step, reads))
-    return _sum_up(left, explained, seen)
+    return _sum_up(left, explanations.explained, seen)
 
 
 def _sum_up(
-    left: Sequence[tuple[Step, int]], explained: dict[str, int], seen: Mapping[str, int]
+    left: Sequence[tuple[Step, int]], explained: Mapping[str, int], seen: Mapping[str, int]
 ) -> Reconciled:
     counted: dict[str, int] = {}
     for step, number in left:

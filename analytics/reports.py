@@ -1,41 +1,30 @@
 """One self-contained report for the person who decides on a removal: verdicts, evidence, blind spots."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from analytics.errors import ReportError
-from analytics.readiness import PRIMARY, readiness
+from analytics.grounds import Grounds
+from analytics.readiness import readiness
 from analytics.report_html import as_html
 from analytics.report_markdown import as_markdown
 from analytics.report_model import UNSEEN, Judged, Report
-from analytics.store import Evidence
 from analytics.usage import uses_of
-from catalog.counters import CounterSample
 from catalog.files import write_atomically
-from catalog.settings import PolicySettings
-from catalog.snapshot import Snapshot
 
 __all__ = ["UNSEEN", "Judged", "Report", "gather", "write_report"]
 
 
-def gather(
-    snapshot: Snapshot,
-    counters: CounterSample,
-    evidence: Evidence,
-    policy: PolicySettings,
-    now: datetime,
-    nodes: Sequence[str] = (PRIMARY,),
-) -> Report:
+def gather(grounds: Grounds) -> Report:
     """Judge everything in the attic and collect the uses that speak against a removal."""
     return Report(
-        snapshot.database,
-        snapshot.server_version,
-        now,
-        policy.said(),
+        grounds.snapshot.database,
+        grounds.snapshot.server_version,
+        grounds.now,
+        grounds.policy.said(),
         tuple(
-            Judged(found, tuple(uses_of(evidence, found.element, found.deprecated_at)))
-            for found in readiness(snapshot, counters, evidence, policy, now, nodes)
+            Judged(found, tuple(uses_of(grounds.evidence, found.element, found.deprecated_at)))
+            for found in readiness(grounds)
         ),
     )
 

@@ -6,24 +6,22 @@ saw no use, plus 0.15 for the share of the time in which every statement was log
 thing word for word has 0.95 whatever the time observed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from analytics.counters import PRIMARY, Counters
+from analytics.counters import Counters
 from analytics.coverage import coverage
+from analytics.grounds import Grounds
 from analytics.observed import Candidate, Observed
 from analytics.repeated import repeated_constraints
 from analytics.sentences import count, duration, percent
-from analytics.store import Evidence
 from analytics.unused import unused_columns, unused_enums, unused_indexes, unused_tables
 from analytics.usage import hourly_detail
-from catalog.counters import CounterSample
 from catalog.settings import PolicySettings
-from catalog.snapshot import Snapshot
 from ingest.schemas import Source
 
-__all__ = ["Candidate", "Observed", "Survey", "judge", "scan", "survey"]
+__all__ = ["Candidate", "Observed", "Survey", "judge", "survey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +32,26 @@ class Survey:
     unjudged: tuple[str, ...]
 
 
-def scan(
-    snapshot: Snapshot,
-    counters: CounterSample,
-    evidence: Evidence,
-    policy: PolicySettings,
-    now: datetime,
-    nodes: Sequence[str] = (PRIMARY,),
-) -> list[Candidate]:
-    """The elements that look unused, best first."""
-    return list(survey(snapshot, counters, evidence, policy, now, nodes).candidates)
-
-
-def survey(
-    snapshot: Snapshot,
-    counters: CounterSample,
-    evidence: Evidence,
-    policy: PolicySettings,
-    now: datetime,
-    nodes: Sequence[str] = (PRIMARY,),
-) -> Survey:
-    """The same with what could not be judged; `nodes` are the servers to watch, the primary first."""
+def survey(grounds: Grounds) -> Survey:
+    """The elements that look unused, best first, and what could not be judged."""
+    snapshot, counters, policy = grounds.snapshot, grounds.counters, grounds.policy
     since = counters.counting_since
-    at = max(now, counters.taken_at)
+    at = max(grounds.now, counters.taken_at)
     oids = {table.oid for table in snapshot.relations} | {index.oid for index in snapshot.indexes}
     # A month is where more time makes no difference to the confidence.
     long_ago = at - timedelta(days=max(31.0, policy.observed_days + 1))
-    of_nodes = Counters(evidence, counters, policy, nodes, oids, long_ago)
+    of_nodes = Counters(grounds, oids, long_ago)
     quiet = {oid: of_nodes.quiet(oid, at) for oid in oids} if not _unwatched(of_nodes, policy) else {}
     return judge(
         Observed(
             snapshot,
             counters,
             policy,
-            now,
+            grounds.now,
             since,
-            hourly_detail(evidence, since),
-            coverage(evidence, Source.LOG, since, now),
-            evidence.query("opaque").to_pylist()[0]["statements"],
+            hourly_detail(grounds.evidence, since),
+            coverage(grounds.evidence, Source.LOG, since, grounds.now),
+            grounds.evidence.query("opaque").to_pylist()[0]["statements"],
             {oid: one for oid, one in quiet.items() if one is not None},
             (*of_nodes.blind_nodes(at), *_unwatched(of_nodes, policy)),
         )

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import pyarrow as pa
-
 from analytics.calls import Calls
 from analytics.store import Evidence
 from catalog.attic import AtticEntry
@@ -114,17 +112,7 @@ def calls_of(
     return sorted(groups.values(), key=lambda group: group.last_at, reverse=True)
 
 
-def timeline(evidence: Evidence, element: Element | None = None) -> pa.Table:
-    """Uses by the hour: columns hour, element, outcome, uses; hours without a use are left out."""
-    return evidence.query("timeline", element=str(element) if element else None)
-
-
-def hourly_uses(evidence: Evidence, since: datetime) -> dict[Element, int]:
-    """How often each element was used since a moment, of all elements the logs named."""
-    return {element: found.uses for element, found in hourly_detail(evidence, since).items()}
-
-
 def hourly_detail(evidence: Evidence, since: datetime) -> dict[Element, HourlyUse]:
-    """The same with what was implicit and when the last one was."""
+    """How often each element that logs named was used since a moment, and when the last time was."""
     rows = evidence.query("hourly_uses", since=since).to_pylist()
     return {Element.parse(row.pop("element")): HourlyUse(**row) for row in rows}

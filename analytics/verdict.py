@@ -67,6 +67,7 @@ def assess(entry: AtticEntry, facts: Facts, policy: PolicySettings, now: datetim
         *rules.called(facts, own, now),
         *rules.enforcement(entry, facts, own, now),
         *rules.rowless(entry, facts, own),
+        *rules.not_open(facts),
         *rules.turns_seen(entry, list(watches.values()), own, now),
         *rules.former_name_watched(entry, own, now),
     ]
@@ -116,8 +117,8 @@ def _earliest(
     now: datetime,
 ) -> datetime | str:
     """When time alone would do, or why it never will."""
-    quiet = timedelta(days=policy.quiet_days)
-    moments = [now, entry.deprecated_at + timedelta(days=policy.cooling_off_days)]
+    quiet = policy.quiet
+    moments = [now, entry.deprecated_at + policy.cooling_off]
     if facts.last_use_at is not None:
         moments.append(facts.last_use_at + quiet)
     if rules.counts(entry, facts):

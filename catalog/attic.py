@@ -37,7 +37,7 @@ class AtticEntry:
     the view that pgattic made to keep its former name working; `sensors` are the kinds that are armed on all
     of it now (canary, trigger, grant), all of them since `armed_at`; `unwatched` are those that are armed on
     a part of it only; `approved_by` are other roles than the one that applied its plan, which agreed with
-    that.
+    that; `database` is what the database was called when it was planned.
     """
 
     element: Element
@@ -54,6 +54,7 @@ class AtticEntry:
     armed_at: datetime | None = None
     approved_by: tuple[str, ...] = ()
     unwatched: tuple[Unwatched, ...] = ()
+    database: str | None = None
 
     @property
     def to_arm(self) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from catalog.attic import AtticEntry
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.objects import Function, StoredUse
+from catalog.objects import CHILDREN, Function, StoredUse
 from catalog.snapshot import Snapshot
 from catalog.words import is_word, words
 
@@ -230,7 +230,7 @@ def _of_sequence(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
 
 
 def _by_parent(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
-    kinds = {Kind.TABLE: ("partition", "inheriting table"), Kind.INDEX: ("index",)}.get(element.kind, ())
+    kinds = {Kind.TABLE: CHILDREN, Kind.INDEX: ("index",)}.get(element.kind, ())
     for use in snapshot.stored_uses_by(element.schema, element.name):
         if use.kind in kinds and (
             element.kind is Kind.TABLE or snapshot.index(use.used_schema, use.used_name)

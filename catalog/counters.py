@@ -51,13 +51,24 @@ class OwnScan:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenUse:
+    """An open transaction that holds a lock on something in the attic; a prepared one has no role."""
+
+    oid: int
+    role: str | None
+    application: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class CounterSample:
     """All counters of a database at one moment, and since when they have counted.
 
     `kept_since` is when the server began to count after its making or its last crash; `own_scans` are scans
     of tables and reads of sequences that pgattic itself made (backups, comparisons of rows); `standbys` are
     the servers that stream from this one; `oldest_session_at` is when the oldest session of another client
-    began; `holders` are the columns that can hold a value in the attic, by its OID.
+    began; `holders` are the columns that can hold a value in the attic, by its OID; `open_uses` are those of
+    transactions that have not ended, so that they are not counted yet.
     """
 
     taken_at: datetime
@@ -69,6 +80,7 @@ class CounterSample:
     standbys: int = 0
     oldest_session_at: datetime | None = None
     holders: Holders = field(default_factory=dict)
+    open_uses: tuple[OpenUse, ...] = ()
 
     @property
     def counting_since(self) -> datetime:
@@ -90,6 +102,7 @@ class CounterSample:
             counter.blocks,
             counter.maintenance,
             counter.filenode,
+            self.kept_since,
         )
 
 
@@ -105,6 +118,7 @@ class Baseline:
     blocks: int | None = None
     maintenance: int | None = None
     filenode: int | None = None
+    kept_since: datetime | None = None
 
 
 def read_counters(db: Database) -> CounterSample:
@@ -124,6 +138,9 @@ def read_counters(db: Database) -> CounterSample:
         state["standbys"],
         state["oldest_session_at"],
         read_holders(db) if state["has_own"] else {},
+        tuple(OpenUse(**row) for row in db.fetch(load_sql("catalog", "open_uses")))
+        if state["has_attic"]
+        else (),
     )
 
 

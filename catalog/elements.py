@@ -111,7 +111,7 @@ class Element:
         expected = 3 if kind.has_parent else 2
         if len(parts) != expected:
             raise ElementSyntaxError(
-                f"{len(parts)} parts where {kind} has {expected}",
+                f"{len(parts)} part{'s' * (len(parts) != 1)} where {kind} has {expected}",
                 where=repr(text),
                 todo=f"Write {kind}:{kind.form}",
             )

@@ -15,6 +15,9 @@ PgatticError
 ├── IngestError, AnalyticsError, MigrationError, DashboardError, DemoError (one root a folder)
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 FINDING = 1
@@ -40,6 +43,18 @@ class PgatticError(Exception):
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}. {self.todo}" if self.todo else text
+
+
+@contextmanager
+def os_error_as(
+    error: type[PgatticError], what: str, *, where: str | Path, todo: str | None = None
+) -> Iterator[None]:
+    """Raise an error of ours in place of the system's, with its reason behind what went wrong."""
+    try:
+        yield
+    except OSError as found:
+        reason = (found.strerror or "error").lower()
+        raise error(f"{what}: {reason}", where=str(where), todo=todo) from found
 
 
 class CatalogError(PgatticError):

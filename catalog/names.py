@@ -53,10 +53,6 @@ class DeprecatedName:
     def __str__(self) -> str:
         return self.stem + _suffix(self.on, self.reason, self.serial)
 
-    def may_come_from(self, former: str) -> bool:
-        """Whether a former name gives this deprecated name."""
-        return self.stem == _stem(former, _suffix(self.on, self.reason, self.serial))
-
 
 def deprecated_name(former: str, on: date, reason: Reason, taken: Collection[str] = ()) -> str:
     """Make the deprecated name for `former`, different from every name in `taken`.

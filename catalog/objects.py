@@ -7,6 +7,8 @@ from catalog.elements import Kind
 
 RelationKind = Literal["r", "p", "v", "m", "S", "f"]
 TABLE_KINDS = ("r", "p")
+# What stored uses call a table that is a part of another one.
+CHILDREN = ("partition", "inheriting table")
 # A foreign table is no element: what it shows is another server's.
 KINDS_OF_RELATIONS: dict[str, Kind | None] = {
     "r": Kind.TABLE,

@@ -3,6 +3,7 @@
 `[policy]` holds for all; `[policy.table]`, `[policy.column]` … say otherwise for one kind.
 """
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -76,6 +77,16 @@ class RemovalPolicy(Section):
     backup_max_age_days: Days
     removal_approvals: NotNegative
     enforcement_is_use: bool
+
+    @property
+    def cooling_off(self) -> timedelta:
+        """How long it must have been in the attic."""
+        return timedelta(days=self.cooling_off_days)
+
+    @property
+    def quiet(self) -> timedelta:
+        """How long ago its last use must be."""
+        return timedelta(days=self.quiet_days)
 
     @property
     def every_source(self) -> frozenset[str]:

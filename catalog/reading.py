@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from catalog.attic import attic_rows, own_grants
 from catalog.database import Database, load_sql
-from catalog.errors import SnapshotError
+from catalog.errors import SnapshotError, os_error_as
 from catalog.objects import OWNERS_PRIVILEGES
 from catalog.snapshot import Snapshot
 
@@ -84,10 +84,10 @@ def to_json(snapshot: Snapshot) -> bytes:
 
 def load_snapshot(path: Path) -> Snapshot:
     """Read a snapshot file; raise SnapshotError where it is none."""
+    with os_error_as(SnapshotError, "cannot be read", where=path):
+        content = path.read_bytes()
     try:
-        return _ADAPTER.validate_json(path.read_bytes())
-    except OSError as error:
-        raise SnapshotError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        return _ADAPTER.validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])

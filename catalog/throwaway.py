@@ -44,7 +44,8 @@ class ThrowawayServer:
     """A PostgreSQL server in a folder of its own, on a free port of 127.0.0.1, logging to csvlog.
 
     A context manager: starts on entry, on exit stops and removes the folder (unless `keep`). With
-    `standby_of` it is a streaming standby of another one, which must run.
+    `standby_of` it is a streaming standby of another one, which must run; `options` are more words of its
+    command line, read at each start.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class ThrowawayServer:
         bin_directory: Path = EMBEDDED_BIN,
         keep: bool = False,
         standby_of: "ThrowawayServer | None" = None,
+        options: str = "",
     ) -> None:
         self._folder = folder or Path(tempfile.mkdtemp(prefix="pgattic-server-"))
         self._bin = bin_directory
         self._keep = keep
         self._primary = standby_of
+        self.options = options
         self._settings = {**_FAST, **_LOGGING, **(settings or {})}
         self.data_directory = self._folder / "pgdata"
         self.log_directory = self.data_directory / "log"
@@ -90,7 +93,7 @@ class ThrowawayServer:
         self._run(
             "pg_ctl",
             "--wait",
-            f"--options=-p {self.port} -h 127.0.0.1 -k {self.data_directory}",
+            f"--options=-p {self.port} -h 127.0.0.1 -k {self.data_directory} {self.options}",
             f"--log={self.data_directory / 'startup.log'}",
             "start",
         )

@@ -8,12 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from analytics.alerting.conditions import ElementState, State, condition_alerts
+from analytics.grounds import read_grounds
 from analytics.readiness import gather
 from analytics.store import Evidence
 from catalog.alert_settings import BreakerRule, ElementStateRule, LateRule
-from catalog.counters import read_counters
 from catalog.database import Database, load_sql
-from catalog.reading import read_snapshot
 from catalog.settings import Settings
 from ingest.store import Store
 
@@ -47,10 +46,9 @@ def _commit(data_directory: Path, rows: pa.Table) -> None:
 
 
 def _attic(db: Database, evidence: Evidence, settings: Settings, now: datetime) -> list[ElementState]:
-    found = gather(read_snapshot(db), read_counters(db), evidence, settings.policy, now, settings.node_names)
     return [
         ElementState(entry.element, facts.reappeared, facts.reconciled(entry.deprecated_at))
-        for entry, facts in found
+        for entry, facts in gather(read_grounds(db, settings, evidence, now))
     ]
 
 

@@ -17,7 +17,7 @@ from analytics.alerting.messages import describe
 from analytics.errors import AlertStateError
 from analytics.notify import addresses
 from catalog.database import Database
-from catalog.errors import PgatticError
+from catalog.errors import PgatticError, os_error_as
 from catalog.settings import Settings
 
 _LOG = logging.getLogger("pgattic.alerts")
@@ -109,15 +109,10 @@ class Worker:
 def take_turn(data_directory: Path) -> TextIO | None:
     """The lock of who delivers, or None where another process has it; closing it gives it back."""
     path = data_directory / "alerts" / "worker.lock"
-    try:
+    todo = "Correct the rights of data.directory"
+    with os_error_as(AlertStateError, "cannot be written", where=path, todo=todo):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
-    except OSError as error:
-        raise AlertStateError(
-            f"cannot be written: {error.strerror}",
-            where=str(path),
-            todo="Correct the rights of data.directory",
-        ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,25 +2,25 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from analytics import flat
 from analytics.commands.printing import print_lines
 from analytics.coverage import common
 from analytics.errors import UnknownElementError
+from analytics.export import write_tables
+from analytics.grounds import Grounds, read_grounds
 from analytics.readiness import gather
 from analytics.rules import all_watched
 from analytics.sentences import duration, listed, percent
 from analytics.servers import servers_watched
 from analytics.store import Evidence
 from analytics.timelines import Line, Timeline, timeline
-from catalog.counters import CounterSample, read_counters
 from catalog.elements import Element
-from catalog.reading import read_snapshot
-from catalog.settings import Settings
-from catalog.snapshot import Snapshot
 from catalog.terminal import JsonOption, console, invocation, print_json
 from ingest.schemas import Source
 
@@ -37,55 +37,50 @@ def coverage(
     ] = None,
     *,
     days: Annotated[int, typer.Option("--days", min=1, help="Without an element: for how long.")] = 30,
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file, a line a stretch of time.")] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write a Parquet file, a row a stretch of time.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw when a use could have been seen, day by day, for each source and server.
 
     Example: pgattic coverage table:public.users_old
     """
+    one = Element.parse(element) if element else None
     settings = invocation(ctx).settings
-    now = datetime.now(UTC)
     with invocation(ctx).connect() as db, Evidence.open(settings.data.directory) as evidence:
-        snapshot, counters = read_snapshot(db), read_counters(db)
-        if element:
-            one = Element.parse(element)
-            found = _of_element(one, snapshot, counters, evidence, settings, now)
+        grounds = read_grounds(db, settings, evidence, datetime.now(UTC))
+        if one:
+            found = _of_element(grounds, one)
             wanted = settings.policy.of(one.kind).every_source
         else:
-            found = _of_all(counters, evidence, settings, now - timedelta(days=days), now)
+            found = _of_all(grounds, grounds.now - timedelta(days=days))
             wanted = _ASKED_OF_ALL
+    if csv or parquet:
+        write_tables(flat.coverage(found, one), csv, parquet)
     if as_json:
         print_json(found)
-    else:
+    elif not (csv or parquet):
         _print(element, found, wanted)
 
 
-def _of_element(
-    wanted: Element,
-    snapshot: Snapshot,
-    counters: CounterSample,
-    evidence: Evidence,
-    settings: Settings,
-    now: datetime,
-) -> Timeline:
+def _of_element(grounds: Grounds, wanted: Element) -> Timeline:
     """When what could have seen a use of one element watched it."""
-    gathered = gather(snapshot, counters, evidence, settings.policy, now, settings.node_names)
-    facts = next((facts for entry, facts in gathered if entry.element == wanted), None)
+    facts = next((facts for entry, facts in gather(grounds) if entry.element == wanted), None)
     if facts is None:
         raise UnknownElementError(
             "not in the attic", where=str(wanted), todo="`pgattic usage` lists what is in the attic"
         )
-    together = all_watched(list(facts.watches(settings.policy.of(wanted.kind)).values()))
-    return timeline(facts.watched, facts.since, now, together)
+    together = all_watched(list(facts.watches(grounds.policy.of(wanted.kind)).values()))
+    return timeline(facts.watched, facts.since, grounds.now, together)
 
 
-def _of_all(
-    counters: CounterSample, evidence: Evidence, settings: Settings, since: datetime, now: datetime
-) -> Timeline:
+def _of_all(grounds: Grounds, since: datetime) -> Timeline:
     """When the logs of the servers were read, and their counters sampled."""
-    found = servers_watched(evidence, counters, settings.policy, settings.node_names, since, now)
+    found = servers_watched(grounds, since)
     together = common(stretches for source in _ASKED_OF_ALL for stretches in found[Source(source)].values())
-    return timeline(found, since, now, together)
+    return timeline(found, since, grounds.now, together)
 
 
 def _print(element: str | None, found: Timeline, wanted: Collection[str]) -> None:
@@ -106,7 +101,8 @@ def _print(element: str | None, found: Timeline, wanted: Collection[str]) -> Non
         names = listed([f"{line.source} on {line.node}" for line in off], len(off))
         print_lines(("", f"never watched, and not asked for by the policy: {escape(names)}"))
     for name, (seen, there) in (("month-ends", found.month_ends), ("quarter-ends", found.quarter_ends)):
-        console.print(f"  {name}: {seen} of {there} watched")
+        watched = f"{seen} of {there} watched" if there else "none in this time"
+        console.print(f"  {name}: {watched}")
     gaps = [(line, gap) for line in found.lines if line.fraction > 0 for gap in _longest(line)]
     if gaps:
         console.print("\nThe longest gaps:")

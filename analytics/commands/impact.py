@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from analytics.commands.printing import NOTHING, print_lines
-from analytics.export import write_table
+from analytics.export import write_tables
 from analytics.impact import Impact, impacts
 from catalog.elements import Element
 from catalog.reading import read_snapshot
@@ -43,9 +43,7 @@ def impact(
     wanted = Element.parse(element) if element else None
     with invocation(ctx).connect() as db:
         found = impacts(db, read_snapshot(db), wanted)
-    for path in (csv, parquet):
-        if path:
-            write_table(path, _rows(found), as_csv=path is csv)
+    write_tables(_rows(found), csv, parquet)
     if as_json:
         print_json(found)
     elif csv or parquet:

@@ -9,18 +9,19 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from analytics import flat
 from analytics.changes import changes, load, save, state_of
 from analytics.commands.printing import NOTHING, SIGNS, print_lines
 from analytics.errors import UnknownElementError
+from analytics.export import write_tables
+from analytics.grounds import read_grounds
 from analytics.readiness import Readiness, Verdict
 from analytics.readiness import readiness as judge
 from analytics.sentences import listed
 from analytics.store import Evidence
-from catalog.counters import read_counters
 from catalog.elements import Element
 from catalog.errors import FINDING
 from catalog.holders import look_at_rows
-from catalog.reading import read_snapshot
 from catalog.terminal import JsonOption, console, invocation, print_json, when
 
 _NAMED_AT_MOST = 3
@@ -50,6 +51,8 @@ def readiness(
     rows: Annotated[
         bool, typer.Option("--rows", help="Read which rows hold an enum value: one scan of each such table.")
     ] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file, a line an element.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file, a row an element.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge whether the elements in the attic could be removed, with the reasons.
@@ -58,27 +61,27 @@ def readiness(
     """
     if since_last and elements:
         raise typer.BadParameter("--since-last is about all elements")
+    if since_last and (csv or parquet):
+        raise typer.BadParameter("--csv and --parquet have verdicts, and --since-last tells changes")
     wanted = [Element.parse(text) for text in elements or ()]
     settings = invocation(ctx).settings
     with invocation(ctx).connect() as db, Evidence.open(settings.data.directory) as evidence:
-        snapshot, counters = read_snapshot(db), read_counters(db)
+        grounds = read_grounds(db, settings, evidence, datetime.now(UTC))
         if rows:
-            counters = replace(counters, holders=look_at_rows(db, counters.holders))
-        found = judge(
-            snapshot,
-            counters,
-            evidence,
-            settings.policy,
-            datetime.now(UTC),
-            settings.node_names,
-        )
+            held = look_at_rows(db, grounds.counters.holders)
+            grounds = replace(grounds, counters=replace(grounds.counters, holders=held))
+        found = judge(grounds)
     if wanted:
         found = _only(found, wanted)
     if since_last:
         _tell_changes(found, settings.data.directory, as_json=as_json)
         return
+    if csv or parquet:
+        write_tables(flat.verdicts(found), csv, parquet)
     if as_json:
         print_json([_with_reasons(one) for one in found])
+    elif csv or parquet:
+        pass
     elif not found:
         console.print(NOTHING)
     else:
@@ -88,7 +91,7 @@ def readiness(
         judged = {one.element for one in found}
         to_arm = [
             entry.to_arm
-            for entry in snapshot.attic
+            for entry in grounds.snapshot.attic
             if entry.is_in_attic and entry.to_arm and entry.element in judged
         ]
         print_lines(*(("[yellow]?[/]", escape(one)) for one in to_arm))

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from analytics.grounds import read_grounds
 from analytics.reports import gather, write_report
 from analytics.store import Evidence
-from catalog.counters import read_counters
-from catalog.reading import read_snapshot
 from catalog.terminal import JsonOption, console, invocation, print_json
 
 
@@ -26,14 +25,7 @@ def report(
     """
     settings = invocation(ctx).settings
     with invocation(ctx).connect() as db, Evidence.open(settings.data.directory) as evidence:
-        made = gather(
-            read_snapshot(db),
-            read_counters(db),
-            evidence,
-            settings.policy,
-            datetime.now(UTC),
-            settings.node_names,
-        )
+        made = gather(read_grounds(db, settings, evidence, datetime.now(UTC)))
     write_report(out, made)
     if as_json:
         print_json({"path": out.resolve(), "summary": made.summary})

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from analytics.commands.printing import NOTHING, print_lines
 from analytics.errors import UnknownElementError
-from analytics.export import write_table
+from analytics.export import write_tables
 from analytics.sentences import count
 from analytics.store import Evidence
 from analytics.usage import CallGroup, ElementUsage, UseGroup, calls_of, usage_by_element, uses_of
@@ -91,9 +91,7 @@ def _answer(
     """A question to the evidence alone: no database is asked."""
     with Evidence.open(_data(ctx)) as evidence:
         rows = answer(evidence, question, element)
-    for path in (csv, parquet):
-        if path:
-            write_table(path, rows, as_csv=path is csv)
+    write_tables(rows, csv, parquet)
     if as_json:
         print_json(rows.to_pylist())
     elif not (csv or parquet):

@@ -39,7 +39,8 @@ def log_format(facts: Facts) -> Check:
         finding = f"log_destination is {facts['log_destination']}: no file that can be read"
         lines = (setting("log_destination", literal(wanted)), RELOAD)
         return Check(name, False, finding, "Have it write one:", lines)
-    return Check(name, True, f"the server writes {' and '.join(readable)}; one of them will do", None)
+    enough = "; one of them will do" if len(readable) > 1 else ""
+    return Check(name, True, f"the server writes {' and '.join(readable)}{enough}", None)
 
 
 def line_prefix(facts: Facts) -> Check | None:

@@ -2,7 +2,15 @@
 
 from analytics.rules.notes import notes
 from analytics.rules.rule import Rule
-from analytics.rules.standing import approved, backed_up, in_place, independent, long_enough, name_free
+from analytics.rules.standing import (
+    approved,
+    backed_up,
+    in_place,
+    independent,
+    long_enough,
+    name_free,
+    not_open,
+)
 from analytics.rules.unnamed import enforcement, not_held
 from analytics.rules.uses import called, counted, counts, unused
 from analytics.rules.watched import (
@@ -35,6 +43,7 @@ __all__ = [
     "never_covered",
     "no_old_session",
     "not_held",
+    "not_open",
     "notes",
     "rowless",
     "turns_seen",

@@ -1,7 +1,7 @@
 """What a person must know besides the rules: what nobody could have seen; pure."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from analytics.facts import Facts
 from analytics.rules.rule import NAMED_AT_MOST
@@ -39,7 +39,7 @@ def _decided(entry: AtticEntry, facts: Facts, policy: RemovalPolicy, now: dateti
     """What a person took on himself."""
     if not facts.checks or policy.enforcement_is_use:
         return
-    found = facts.checked(now - timedelta(days=policy.quiet_days))
+    found = facts.checked(now - policy.quiet)
     tables = " or ".join(facts.checks)
     if facts.enforced is None:
         told = f"nobody counted rows written to {tables}, which it checks"

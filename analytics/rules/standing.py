@@ -13,10 +13,9 @@ from catalog.policy import RemovalPolicy
 
 def long_enough(entry: AtticEntry, policy: RemovalPolicy, now: datetime) -> Rule:
     """It was in the attic for long enough."""
-    wanted = timedelta(days=policy.cooling_off_days)
     age = now - entry.deprecated_at
-    finding = f"in the attic for {duration(age)}, at least {duration(wanted)} wanted"
-    return Rule("time in the attic", age >= wanted, finding, "registry")
+    finding = f"in the attic for {duration(age)}, at least {duration(policy.cooling_off)} wanted"
+    return Rule("time in the attic", age >= policy.cooling_off, finding, "registry")
 
 
 def in_place(entry: AtticEntry, facts: Facts) -> Rule:
@@ -27,7 +26,30 @@ def in_place(entry: AtticEntry, facts: Facts) -> Rule:
         return Rule(name, False, f"{gone} is gone from the catalog", source)
     if facts.present.name != entry.deprecated_name:
         return Rule(name, False, f"somebody renamed it to {facts.present}", source)
+    if facts.is_moved:
+        finding = (
+            f"its schema or table was renamed, it is {facts.present} now: uses of its former name there are"
+            f" not recognised; what helps: to roll {entry.element} back and deprecate it again"
+        )
+        return Rule(name, False, finding, source)
     return Rule(name, True, f"still there as {facts.present}", source)
+
+
+def not_open(facts: Facts) -> Iterator[Rule]:
+    """No open transaction holds on to it: what that has used is counted when it ends."""
+    if facts.open_uses:
+        finding = f"its uses are counted when it ends: {listed(_transactions(facts), NAMED_AT_MOST)}"
+        yield Rule("no open transaction", None, finding, "pg_locks")
+
+
+def _transactions(facts: Facts) -> list[str]:
+    return [
+        f"a transaction of {use.role}{f' ({use.application})' if use.application else ''}"
+        + (f", open since {use.since:%Y-%m-%d %H:%M}" if use.since else "")
+        if use.role
+        else "a prepared transaction"
+        for use in facts.open_uses
+    ]
 
 
 def independent(facts: Facts) -> Rule:

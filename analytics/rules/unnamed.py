@@ -1,7 +1,7 @@
 """Uses that no statement names: a constraint is enforced, a row holds a value; pure."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from analytics.facts import Facts
 from analytics.rules.rule import NAMED_AT_MOST, Rule
@@ -24,8 +24,7 @@ def enforcement(entry: AtticEntry, facts: Facts, policy: RemovalPolicy, now: dat
         finding = f"no server counted rows written to {tables}, which it checks; {otherwise}"
         yield Rule(name, None, finding, source)
         return
-    quiet = timedelta(days=policy.quiet_days)
-    found = facts.checked(now - quiet)
+    found = facts.checked(now - policy.quiet)
     if found.writes or found.rewrites:
         rows = count(found.writes, "row") if found.writes else "rows"
         finding = f"it checked {rows} written to {tables} since the rename; {otherwise}"
@@ -37,7 +36,7 @@ def enforcement(entry: AtticEntry, facts: Facts, policy: RemovalPolicy, now: dat
         finding = f"{tables} was read since the rename, and {needs} needs it unnamed; {otherwise}"
         yield Rule(name, None, finding, source)
     else:
-        when = f"in {duration(quiet)}" if facts.enforced.steps else "since the rename"
+        when = f"in {duration(policy.quiet)}" if facts.enforced.steps else "since the rename"
         yield Rule(name, True, f"no row written to {tables} {when}, so it checked none", source)
 
 

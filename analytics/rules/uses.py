@@ -28,7 +28,7 @@ def unused(entry: AtticEntry, facts: Facts, policy: RemovalPolicy, now: datetime
         if not any(stretches for stretches in facts.watched.get(Source.ERROR, {}).values()):
             return Rule(name, None, f"no log was read {since}: a use could not have been seen", source)
         return Rule(name, True, f"no use seen {since}{besides}", source)
-    quiet, wanted = now - facts.last_use_at, timedelta(days=policy.quiet_days)
+    quiet, wanted = now - facts.last_use_at, policy.quiet
     who = f" by {listed(facts.used_by, NAMED_AT_MOST)}" if facts.used_by else ""
     # A use that is not over yet, or a clock that runs ahead, is never a quiet time.
     met = quiet >= wanted and quiet > timedelta()
@@ -53,11 +53,11 @@ def counted(entry: AtticEntry, facts: Facts, policy: RemovalPolicy, now: datetim
     if facts.counted is None:
         yield Rule(name, None, "no server counted it since the rename", source)
         return
-    found = facts.reconciled(now - timedelta(days=policy.quiet_days))
+    found = facts.reconciled(now - policy.quiet)
     explained = ", ".join(f"{scans:,} by {who}" for who, scans in found.explained)
     besides = f" (not counted: {explained})" if explained else ""
     if not found.uses or found.last_at is None:
-        quiet = "since the rename" if not facts.counted.steps else f"in {duration(_quiet(policy))}"
+        quiet = "since the rename" if not facts.counted.steps else f"in {duration(policy.quiet)}"
         yield Rule(name, True, f"counters unchanged {quiet}{besides}", source)
         return
     nodes = f" on {listed(found.nodes, NAMED_AT_MOST)}" if len(facts.nodes) > 1 else ""
@@ -77,11 +77,11 @@ def called(facts: Facts, policy: RemovalPolicy, now: datetime) -> Iterator[Rule]
     name, source = "no call counted", "pg_stat_statements"
     if facts.called is None:
         return
-    found = facts.called.since(now - _quiet(policy))
+    found = facts.called.since(now - policy.quiet)
     ignored = ", ".join(f"{calls:,} by {who}" for who, calls in found.ignored)
     besides = f" (not counted: {ignored})" if ignored else ""
     if found.last_at is None:
-        quiet = "since the rename" if not facts.called.steps else f"in {duration(_quiet(policy))}"
+        quiet = "since the rename" if not facts.called.steps else f"in {duration(policy.quiet)}"
         yield Rule(name, True, f"no call of a statement that uses it was counted {quiet}{besides}", source)
         return
     who = f" by {listed(found.roles, NAMED_AT_MOST)}" if found.roles else ""
@@ -101,7 +101,3 @@ def _uses_counted(kind: Kind, found: Reconciled) -> Iterator[str]:
         yield f"{count(found.looks, 'look')} into it ({how})"
     if found.rewrites:
         yield f"{count(found.rewrites, 'new file')} of its rows (REFRESH, TRUNCATE or another rewrite)"
-
-
-def _quiet(policy: RemovalPolicy) -> timedelta:
-    return timedelta(days=policy.quiet_days)

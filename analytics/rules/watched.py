@@ -171,7 +171,12 @@ def rowless(entry: AtticEntry, facts: Facts, policy: RemovalPolicy) -> Iterator[
             " about its table before: to plan them again, without a row touched, counts nowhere"
         )
     else:
-        yield Rule(name, True, "to plan them reads a block, which counts", source)
+        yield Rule(
+            name,
+            True,
+            "a statement that touches no row would have counted: planning it reads a block",
+            source,
+        )
         return
     yield Rule(name, None, f"{why}{_todo([Source.STATEMENTS])}", source)
 

@@ -39,6 +39,8 @@ FROM (
     WHERE s.name IN ('logging_collector', 'log_destination', 'log_min_messages', 'log_min_error_statement',
                      'log_statement', 'log_min_duration_statement', 'log_min_duration_sample',
                      'log_statement_sample_rate', 'log_transaction_sample_rate', 'track_counts', 'log_line_prefix',
+                     -- Since PostgreSQL 17.
+                     'allow_alter_system',
                      -- Lists of libraries, for those who may know.
                      'shared_preload_libraries', 'session_preload_libraries',
                      -- Settings of libraries; they are there where the library is loaded.
@@ -86,8 +88,10 @@ FROM (
              WHERE NOT EXISTS (SELECT FROM pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')
                AND coalesce(r.application_name, '') NOT IN ('pg_basebackup', 'pg_receivewal'))),
            ('counting_since',
-            (SELECT greatest(stats_reset, pg_postmaster_start_time())::text
-             FROM pg_stat_database WHERE datname = current_database())),
+            -- Statistics survive a restart, but no crash: that one sets both of the server's own.
+            (SELECT greatest(d.stats_reset, least(a.stats_reset, b.stats_reset))::text
+             FROM pg_stat_database d, pg_stat_archiver a, pg_stat_bgwriter b
+             WHERE d.datname = current_database())),
            ('server_now', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')),
            -- Where the log is, for those who may know.
            ('log_folder', CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')

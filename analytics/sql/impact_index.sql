@@ -19,8 +19,10 @@ SELECT pg_relation_size(i.indexrelid)                                    AS byte
                             AND o.indexrelid <> i.indexrelid
                             AND (oa.amname <> 'brin' OR current_setting('server_version_num')::int < 160000)
                             AND t.attnum = ANY (o.indkey)))             AS only_here,
-       (SELECT greatest(stats_reset, pg_postmaster_start_time())
-        FROM pg_stat_database WHERE datname = current_database())        AS counting_since
+       -- Statistics survive a restart, but no crash: that one sets both of the server's own.
+       (SELECT greatest(d.stats_reset, least(a.stats_reset, b.stats_reset))
+        FROM pg_stat_database d, pg_stat_archiver a, pg_stat_bgwriter b
+        WHERE d.datname = current_database())        AS counting_since
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_am a ON a.oid = c.relam

@@ -18,8 +18,10 @@ SELECT sum(pg_relation_size(c.oid))::bigint                                     
        sum(s.vacuum_count + s.autovacuum_count)::bigint                               AS vacuums,
        sum((to_jsonb(s) ->> 'total_vacuum_time')::float8
            + (to_jsonb(s) ->> 'total_autovacuum_time')::float8)                       AS vacuum_ms,
-       (SELECT greatest(stats_reset, pg_postmaster_start_time())
-        FROM pg_stat_database WHERE datname = current_database())                     AS counting_since
+       -- Statistics survive a restart, but no crash: that one sets both of the server's own.
+       (SELECT greatest(d.stats_reset, least(a.stats_reset, b.stats_reset))
+        FROM pg_stat_database d, pg_stat_archiver a, pg_stat_bgwriter b
+        WHERE d.datname = current_database())                     AS counting_since
 FROM part p
 JOIN pg_class c ON c.oid = p.oid AND c.relkind IN ('r', 'm')
 LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid

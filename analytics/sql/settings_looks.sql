@@ -1,9 +1,11 @@
--- What a node's settings made its log show at each look, when it had last read them, and when it was started.
+-- What a node's settings made its log show at each look, when it had last read them, when it was started, and what file
+-- its log was.
 SELECT node,
        sampled_at,
        settings_since,
        server_started_at,
-       sources
+       sources,
+       log_file
 FROM sample
 WHERE failure IS NULL
   AND settings_since IS NOT NULL

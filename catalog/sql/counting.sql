@@ -21,4 +21,6 @@ SELECT clock_timestamp() AS now,
           AND pid <> pg_backend_pid() AND application_name <> 'pgattic') AS oldest_session_at,
        to_regclass('pgattic.own_scan') IS NOT NULL
            AND has_table_privilege(to_regclass('pgattic.own_scan'), 'SELECT')
-           AND has_table_privilege(to_regclass('pgattic.backup'), 'SELECT') AS has_own
+           AND has_table_privilege(to_regclass('pgattic.backup'), 'SELECT') AS has_own,
+       to_regclass('pgattic.element') IS NOT NULL
+           AND has_table_privilege(to_regclass('pgattic.element'), 'SELECT') AS has_attic

@@ -95,4 +95,13 @@ WHERE s.schema NOT IN ('pg_catalog', 'information_schema', 'pgattic')
   AND s.schema !~ '^pg_(toast|temp)'
   -- A view's own rule depends on the view itself.
   AND NOT (s.classid = 'pg_rewrite'::regclass AND d.refobjid = s.relid)
+  -- So do the key columns of a partition that has partitions itself.
+  AND NOT (d.classid = d.refclassid AND d.objid = d.refobjid)
+UNION ALL
+-- A subscription writes by the publisher's names; what it writes to stands in no dependency.
+SELECT 'subscription', '', NULL, u.subname, n.nspname, c.relname, 'relation', NULL, NULL
+FROM pg_subscription_rel r
+JOIN pg_subscription u ON u.oid = r.srsubid
+JOIN pg_class c ON c.oid = r.srrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
 ORDER BY 1, 2, 3, 4, 5, 6, 8

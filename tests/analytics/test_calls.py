@@ -91,6 +91,16 @@ def test_dumps_by_known_readers_and_noted_ones_are_no_use() -> None:
     assert used([step], [replace(noted, node="replica")], []).calls == 3
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_dumps_explain_as_many_calls_as_they_can_in_whatever_order_they_are_known(order: int) -> None:
+    first = CalledStep("primary", at(1), at(2), 1, "s1", "backup", "read", is_dump=True)
+    # The dump at half past midnight is too long ago for this one.
+    second = replace(first, start=at(25), end=at(26))
+    dumps = [KnownScans("primary", at(hours), 1, "pg_dump") for hours in (0.5, 1.5)]
+    found = used([first, second], dumps[::order], [])
+    assert (found.calls, found.ignored) == (0, (("pg_dump", 2),))
+
+
 def sample(hours: float, **given: Any) -> dict[str, Any]:
     known = {
         "sampled_at": at(hours), "statements_read_at": at(hours + 0.01), "statements_reset_at": at(-100),

@@ -10,9 +10,10 @@ import pytest
 
 from analytics.errors import UnknownElementError
 from analytics.impact import Figure, Impact, impacts
-from catalog.database import Database
+from catalog.database import Database, load_sql
 from catalog.elements import Element
 from catalog.reading import read_snapshot
+from catalog.throwaway import ThrowawayServer
 from tests.analytics.world import Attic, run
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
@@ -84,6 +85,26 @@ def test_an_index_of_a_table_that_nobody_updates_prevents_nothing(db: Database) 
     db.execute("CREATE TABLE quiet (id int PRIMARY KEY, note text); CREATE INDEX quiet_idx ON quiet (note)")
     prevented = figures(db, "index:public.quiet_idx")["HOT updates prevented"]
     assert (prevented.value, prevented.said.startswith("none: nothing was updated")) == (0, True)
+
+
+def test_what_was_counted_before_a_restart_still_counts() -> None:
+    with ThrowawayServer() as server:
+        with Database.connect(server.dsn()) as db:
+            db.execute("CREATE TABLE kept (id int PRIMARY KEY)")
+            before = [db.fetch_one(load_sql("analytics", name), {"oid": oid}) for name, oid in kept(db)]
+        server.stop()
+        server.start()
+        with Database.connect(server.dsn()) as db:
+            after = [db.fetch_one(load_sql("analytics", name), {"oid": oid}) for name, oid in kept(db)]
+    assert [row and row["counting_since"] for row in after] == [
+        row and row["counting_since"] for row in before
+    ]
+
+
+def kept(db: Database) -> list[tuple[str, int]]:
+    """The queries about a table and its index."""
+    found = [("impact_table", "kept"), ("impact_index", "kept_pkey")]
+    return [(name, db.fetch_value(f"SELECT '{each}'::regclass::oid::bigint")) for name, each in found]
 
 
 def test_a_partitioned_table_costs_what_its_partitions_do(db: Database) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics.grounds import Grounds
 from analytics.readiness import Readiness, Verdict, readiness
 from analytics.store import Evidence
 from catalog.database import Database
@@ -54,7 +55,7 @@ def judge(
     now += after
     counters = replace(counters, taken_at=now)
     with Evidence.open(data) as evidence:
-        found = readiness(snapshot, counters, evidence, policy, now, nodes)
+        found = readiness(Grounds(snapshot, counters, evidence, policy, now, nodes))
     return {str(one.element): one for one in found}
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from analytics.counters import Counters
-from analytics.scan import Candidate, Survey, scan, survey
+from analytics.grounds import Grounds
+from analytics.scan import Candidate, Survey, survey
 from analytics.store import Evidence
 from catalog.database import Database
 from catalog.settings import PolicySettings
@@ -94,7 +95,7 @@ def _use(db: Database, *tables: str) -> None:
 def look(db: Database, data: Path, policy: PolicySettings = DEMO, after: timedelta = timedelta()) -> Survey:
     snapshot, counters, now = observe(db)
     with Evidence.open(data) as evidence:
-        return survey(snapshot, counters, evidence, policy, now + after)
+        return survey(Grounds(snapshot, counters, evidence, policy, now + after))
 
 
 def reasons(found: Survey) -> dict[str, str]:
@@ -224,11 +225,11 @@ def test_a_crash_shortens_what_was_observed_and_a_clean_restart_does_not(
     assert counters.reset_at is not None
     restarted = replace(counters, reset_at=now - 90 * DAY, kept_since=now - DAY)
     with Evidence.open(tmp_path) as evidence:
-        found = scan(snapshot, restarted, evidence, POLICY, now)
+        found = survey(Grounds(snapshot, restarted, evidence, POLICY, now))
         kept = replace(restarted, kept_since=now - 95 * DAY, server_started_at=now - DAY)
-        after_restart = scan(snapshot, kept, evidence, POLICY, now)
-    assert {one.reason for one in found} == {"repeats another constraint"}
-    assert "never read or written" in {one.reason for one in after_restart}
+        after_restart = survey(Grounds(snapshot, kept, evidence, POLICY, now))
+    assert {one.reason for one in found.candidates} == {"repeats another constraint"}
+    assert "never read or written" in {one.reason for one in after_restart.candidates}
 
 
 def counted_on(data: Path, node: str, at: datetime, oid: int, reads: int, **given: Any) -> None:
@@ -254,7 +255,7 @@ def test_reads_on_a_replica_count(
     assert table is not None
     counted_on(tmp_path, "replica", now - days_ago * DAY, table.oid, reads)
     with Evidence.open(tmp_path) as evidence:
-        found = survey(snapshot, counters, evidence, POLICY, now, ("primary", "replica"))
+        found = survey(Grounds(snapshot, counters, evidence, POLICY, now, ("primary", "replica")))
     assert ("table:public.users_old" in reasons(found)) is is_found
     assert any("reads on replica are counted there alone" in line for line in found.unjudged) is (
         days_ago > 2
@@ -267,8 +268,9 @@ def test_a_standby_that_nobody_configured_leaves_tables_and_indexes_unjudged(
     snapshot, counters, now = observe(steady_shop)
     counters = replace(counters, standbys=1)
     with Evidence.open(tmp_path) as evidence:
-        found = survey(snapshot, counters, evidence, DEMO, now)
-        lenient = survey(snapshot, counters, evidence, DEMO.model_copy(update={"unread_standbys": 1}), now)
+        grounds = Grounds(snapshot, counters, evidence, DEMO, now)
+        found = survey(grounds)
+        lenient = survey(replace(grounds, policy=DEMO.model_copy(update={"unread_standbys": 1})))
     assert not [name for name in reasons(found) if name.startswith(("table", "index"))]
     assert any("1 standby that no [[nodes]] names" in line for line in found.unjudged)
     assert "table:public.users_old" in reasons(lenient)
@@ -289,7 +291,7 @@ def test_samples_show_that_what_was_used_once_is_not_used_any_more(
     # A view, a key… hold on to it in the catalog: only its counters are looked at here.
     with Evidence.open(tmp_path) as evidence:
         sample = replace(counters, taken_at=later)
-        of_nodes = Counters(evidence, sample, POLICY, ("primary",), {orders.oid}, now)
+        of_nodes = Counters(Grounds(snapshot, sample, evidence, POLICY, now), {orders.oid}, now)
         quiet = of_nodes.quiet(orders.oid, later)
     assert quiet is not None
     assert (quiet.was_used, later - quiet.since > 59 * DAY) == (True, True)

@@ -7,7 +7,7 @@ import pytest
 
 from analytics.errors import EvidenceError
 from analytics.store import Evidence
-from analytics.usage import hourly_uses, timeline, usage_by_element, uses_of
+from analytics.usage import hourly_detail, usage_by_element, uses_of
 from catalog.elements import Element
 from ingest.store import Store
 from tests.analytics.evidence import DAY, NOW, access, hourly, write
@@ -20,8 +20,7 @@ def test_no_evidence_at_all_is_no_use_and_no_error(tmp_path: Path) -> None:
     with Evidence.open(tmp_path / "nothing here yet") as evidence:
         assert usage_by_element(evidence) == []
         assert uses_of(evidence, USERS) == []
-        assert hourly_uses(evidence, NOW) == {}
-        assert timeline(evidence).num_rows == 0
+        assert hourly_detail(evidence, NOW) == {}
 
 
 def test_uses_are_put_together_by_element(tmp_path: Path) -> None:
@@ -71,22 +70,10 @@ def test_what_pgattic_did_itself_is_no_use_but_its_errors_are_shown(tmp_path: Pa
     write(tmp_path, "usage_hourly", hourly(str(USERS), **own))
     with Evidence.open(tmp_path) as evidence:
         assert usage_by_element(evidence) == []
-        assert hourly_uses(evidence, NOW - DAY) == {}
+        assert hourly_detail(evidence, NOW - DAY) == {}
     write(tmp_path, "access", access(**own))
     with Evidence.open(tmp_path) as evidence:
         assert usage_by_element(evidence)[0].errors == 1
-
-
-def test_timeline_counts_by_the_hour(tmp_path: Path) -> None:
-    write(tmp_path, "access", access(), access(NOW + timedelta(minutes=59)), access(NOW + timedelta(hours=1)))
-    with Evidence.open(tmp_path) as evidence:
-        table = timeline(evidence, USERS)
-        assert timeline(evidence, ORDERS).num_rows == 0
-    assert table.column_names == ["hour", "element", "outcome", "uses"]
-    assert [(row["hour"], row["uses"]) for row in table.to_pylist()] == [
-        (NOW, 2),
-        (NOW + timedelta(hours=1), 1),
-    ]
 
 
 def test_an_hour_counts_whole_when_its_last_use_is_recent(tmp_path: Path) -> None:
@@ -99,7 +86,7 @@ def test_an_hour_counts_whole_when_its_last_use_is_recent(tmp_path: Path) -> Non
         hourly('column:public.orders."Odd.Name"', since, uses=2),
     )
     with Evidence.open(tmp_path) as evidence:
-        found = hourly_uses(evidence, since)
+        found = {element: one.uses for element, one in hourly_detail(evidence, since).items()}
     assert found == {ORDERS: 4, Element.parse('column:public.orders."Odd.Name"'): 2}
 
 

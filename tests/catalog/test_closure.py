@@ -58,7 +58,7 @@ CREATE INDEX alone_mv_idx ON alone_mv (x);
 CREATE INDEX jobs_idx ON jobs (id) WHERE s = 'old';
 CREATE FUNCTION of_label() RETURNS boolean LANGUAGE plpgsql AS 'begin return new.s = ''it''''s''; end';
 CREATE TABLE parted (id int) PARTITION BY RANGE (id);
-CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (1) TO (2);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (1) TO (2) PARTITION BY RANGE (id);
 CREATE INDEX parted_idx ON parted (id);
 """
 

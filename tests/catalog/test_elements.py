@@ -44,7 +44,7 @@ def test_texts_that_name_an_element(text: str, element: Element) -> None:
     [
         ("users_old", "no kind before a colon"),
         ("tabel:public.users_old", "unknown kind 'tabel'"),
-        ("table:users_old", "1 parts where table has 2"),
+        ("table:users_old", "1 part where table has 2"),
         ("column:public.orders", "2 parts where column has 3"),
         ("table:public.users old", "expected a dot at character 13"),
         ("table:public.", "not an identifier at character 8"),

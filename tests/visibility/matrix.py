@@ -18,6 +18,7 @@ MATVIEW = "CREATE TABLE {x}_b (id int);CREATE MATERIALIZED VIEW {x}_m AS SELECT 
 FILLED = MATVIEW.replace(";", ";INSERT INTO {x}_b SELECT generate_series(1, 20);")
 BARE = "CREATE TABLE {x}_t (id int, {x}_c int);INSERT INTO {x}_t SELECT g, g FROM generate_series(1, 20) g"
 INDEX = TABLE + ";CREATE INDEX {x}_i ON {x}_t ({x}_c)"
+UNIQUE_INDEX = INDEX.replace("CREATE INDEX", "CREATE UNIQUE INDEX")
 CHECK = TABLE + ";ALTER TABLE {x}_t ADD CONSTRAINT {x}_k CHECK ({x}_c > 0)"
 PRIMARY = TABLE.replace("id int PRIMARY KEY", "id int CONSTRAINT {x}_k PRIMARY KEY")
 DEFERRED = TABLE + ";ALTER TABLE {x}_t ADD CONSTRAINT {x}_k UNIQUE ({x}_c) DEFERRABLE"
@@ -100,6 +101,11 @@ _PARTED = (
     "CREATE TABLE {x}_p PARTITION OF {x}_t FOR VALUES FROM (0) TO (100);INSERT INTO {x}_t VALUES (1, 1)"
 )
 _USER_OF = "CREATE TABLE {x}_u (id int);INSERT INTO {x}_u VALUES (1)"
+_REFERRED = _USER_OF + ";ALTER TABLE {x}_u ADD PRIMARY KEY (id)"
+_FOREIGN_KEY = (
+    _REFERRED + ";CREATE TABLE {x}_t (u int);"
+    "ALTER TABLE {x}_t ADD CONSTRAINT {x}_k FOREIGN KEY (u) REFERENCES {x}_u"
+)
 
 ROWS = (
     # Tables
@@ -153,10 +159,10 @@ ROWS = (
          "INSERT INTO {x}_u VALUES (70)"),
     Row(T, "check of a foreign key", TABLE + ";CREATE TABLE {x}_u (id int REFERENCES {x}_t)",
          "INSERT INTO {x}_u VALUES (1)"),
-    Row(T, "cascade of a foreign key", _USER_OF + ";ALTER TABLE {x}_u ADD PRIMARY KEY (id);" + TABLE.replace(
+    Row(T, "cascade of a foreign key", _REFERRED + ";" + TABLE.replace(
          "{x}_c int", "{x}_c int, u int DEFAULT 1 REFERENCES {x}_u ON DELETE CASCADE").replace("INTO {x}_t", "INTO {x}_t (id, {x}_c)"),
          "DELETE FROM {x}_u"),
-    Row(T, "TRUNCATE … CASCADE", _USER_OF + ";ALTER TABLE {x}_u ADD PRIMARY KEY (id);" + TABLE.replace(
+    Row(T, "TRUNCATE … CASCADE", _REFERRED + ";" + TABLE.replace(
          "{x}_c int", "{x}_c int, u int DEFAULT 1 REFERENCES {x}_u").replace("INTO {x}_t", "INTO {x}_t (id, {x}_c)"),
          "TRUNCATE {x}_u CASCADE"),
     Row(T, "rule of another table", TABLE + ";" + _USER_OF
@@ -207,19 +213,13 @@ ROWS = (
          " SELECT id FROM {x}_t ORDER BY {x}_c LIMIT 1; RESET ALL"),
     Row(I, "planner, through a view", INDEX + ";CREATE VIEW {x}_w AS SELECT * FROM {x}_t",
          "SET enable_seqscan = off; SELECT id FROM {x}_w WHERE {x}_c = 5; RESET ALL"),
-    Row(I, "cascade of a foreign key", _USER_OF + ";ALTER TABLE {x}_u ADD PRIMARY KEY (id);CREATE TABLE {x}_t"
-         " (u int REFERENCES {x}_u ON DELETE CASCADE);INSERT INTO {x}_t VALUES (1);CREATE INDEX {x}_i ON {x}_t (u)",
+    Row(I, "cascade of a foreign key", _REFERRED + ";CREATE TABLE {x}_t (u int REFERENCES {x}_u ON DELETE CASCADE);INSERT INTO {x}_t VALUES (1);CREATE INDEX {x}_i ON {x}_t (u)",
          "SET enable_seqscan = off; DELETE FROM {x}_u; RESET ALL"),
-    Row(I, "ON CONFLICT", INDEX.replace("CREATE INDEX", "CREATE UNIQUE INDEX"),
-         "INSERT INTO {x}_t VALUES (96, 5) ON CONFLICT ({x}_c) DO NOTHING"),
-    Row(I, "uniqueness enforced", INDEX.replace("CREATE INDEX", "CREATE UNIQUE INDEX"),
-         "INSERT INTO {x}_t VALUES (97, 97)"),
-    Row(I, "uniqueness violated", INDEX.replace("CREATE INDEX", "CREATE UNIQUE INDEX"),
-         "INSERT INTO {x}_t VALUES (97, 5)"),
-    Row(I, "uniqueness enforced, UPDATE", INDEX.replace("CREATE INDEX", "CREATE UNIQUE INDEX"),
-         "UPDATE {x}_t SET {x}_c = 97 WHERE id = 7"),
-    Row(I, "uniqueness enforced, COPY", INDEX.replace("CREATE INDEX", "CREATE UNIQUE INDEX"),
-         "COPY {x}_t FROM PROGRAM 'printf \"95\\t95\\n\"'"),
+    Row(I, "ON CONFLICT", UNIQUE_INDEX, "INSERT INTO {x}_t VALUES (96, 5) ON CONFLICT ({x}_c) DO NOTHING"),
+    Row(I, "uniqueness enforced", UNIQUE_INDEX, "INSERT INTO {x}_t VALUES (97, 97)"),
+    Row(I, "uniqueness violated", UNIQUE_INDEX, "INSERT INTO {x}_t VALUES (97, 5)"),
+    Row(I, "uniqueness enforced, UPDATE", UNIQUE_INDEX, "UPDATE {x}_t SET {x}_c = 97 WHERE id = 7"),
+    Row(I, "uniqueness enforced, COPY", UNIQUE_INDEX, "COPY {x}_t FROM PROGRAM 'printf \"95\\t95\\n\"'"),
     Row(I, "REFRESH … CONCURRENTLY", FILLED + ";CREATE UNIQUE INDEX {x}_i ON {x}_m (id)",
          "REFRESH MATERIALIZED VIEW CONCURRENTLY {x}_m", role="postgres"),
     Row(I, "new name, REINDEX", INDEX, "REINDEX INDEX {new}", role="postgres", blind=_ABOUT),
@@ -248,12 +248,9 @@ ROWS = (
     Row(K, "uniqueness enforced", UNIQUE, "INSERT INTO {x}_t VALUES (98, 98)"),
     Row(K, "uniqueness violated", UNIQUE, "INSERT INTO {x}_t VALUES (98, 5)"),
     Row(K, "its index by the planner", UNIQUE, "SET enable_seqscan = off; SELECT id FROM {x}_t WHERE {x}_c = 5; RESET ALL"),
-    Row(K, "foreign key enforced", _USER_OF + ";ALTER TABLE {x}_u ADD PRIMARY KEY (id);CREATE TABLE {x}_t (u int);"
-         "ALTER TABLE {x}_t ADD CONSTRAINT {x}_k FOREIGN KEY (u) REFERENCES {x}_u", "INSERT INTO {x}_t VALUES (1)"),
-    Row(K, "foreign key violated", _USER_OF + ";ALTER TABLE {x}_u ADD PRIMARY KEY (id);CREATE TABLE {x}_t (u int);"
-         "ALTER TABLE {x}_t ADD CONSTRAINT {x}_k FOREIGN KEY (u) REFERENCES {x}_u", "INSERT INTO {x}_t VALUES (9)"),
-    Row(K, "foreign key, referred row deleted", _USER_OF + ";ALTER TABLE {x}_u ADD PRIMARY KEY (id);CREATE TABLE {x}_t (u int);"
-         "ALTER TABLE {x}_t ADD CONSTRAINT {x}_k FOREIGN KEY (u) REFERENCES {x}_u", "DELETE FROM {x}_u"),
+    Row(K, "foreign key enforced", _FOREIGN_KEY, "INSERT INTO {x}_t VALUES (1)"),
+    Row(K, "foreign key violated", _FOREIGN_KEY, "INSERT INTO {x}_t VALUES (9)"),
+    Row(K, "foreign key, referred row deleted", _FOREIGN_KEY, "DELETE FROM {x}_u"),
     # Enum types and values
     Row(E, "former name, cast", ENUM, "SELECT '{x}_a'::{x}_e"),
     Row(E, "former name, array", ENUM, "SELECT NULL::{x}_e[]"),
@@ -262,13 +259,13 @@ ROWS = (
     Row(E, "new name, dynamic SQL in a function", ENUM + ";CREATE TABLE {x}_o AS SELECT '{x}_e'::regtype::oid AS at;"
          "CREATE FUNCTION {x}_f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SELECT NULL::%s',"
          " (SELECT at::regtype FROM {x}_o)); END $$", "SELECT {x}_f()"),
-    Row(E, "column compared", ENUM + ";CREATE TABLE {x}_u (e {x}_e)", "SELECT * FROM {x}_u WHERE e = '{x}_a'"),
+    Row(E, "column compared", HELD, "SELECT * FROM {x}_u WHERE e = '{x}_a'"),
     Row(E, "parameter of a function", ENUM + ";CREATE FUNCTION {x}_f({x}_e) RETURNS int LANGUAGE sql AS 'SELECT 1'",
          "SELECT {x}_f('{x}_a')"),
     Row(L, "former label, cast", ENUM, "SELECT '{x}_a'::{x}_e"),
-    Row(L, "former label, INSERT", ENUM + ";CREATE TABLE {x}_u (e {x}_e)", "INSERT INTO {x}_u VALUES ('{x}_a')"),
-    Row(L, "former label, compared", ENUM + ";CREATE TABLE {x}_u (e {x}_e)", "SELECT * FROM {x}_u WHERE e = '{x}_a'"),
-    Row(L, "rows that hold it, read", ENUM + ";CREATE TABLE {x}_u (e {x}_e);INSERT INTO {x}_u VALUES ('{x}_a')",
+    Row(L, "former label, INSERT", HELD, "INSERT INTO {x}_u VALUES ('{x}_a')"),
+    Row(L, "former label, compared", HELD, "SELECT * FROM {x}_u WHERE e = '{x}_a'"),
+    Row(L, "rows that hold it, read", HELD + ";INSERT INTO {x}_u VALUES ('{x}_a')",
          "SELECT * FROM {x}_u"),
     Row(L, "new label", ENUM, "SELECT {label}::{x}_e"),
     Row(L, "new label, INSERT", HELD, "INSERT INTO {x}_u VALUES ({label})"),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics.grounds import Grounds
 from analytics.scan import survey
 from analytics.store import Evidence
 from analytics.verdict import Verdict
@@ -226,7 +227,7 @@ def candidates(watch: Watch, at: datetime) -> set[str]:
     """What a scan calls unused, where the policy asks for next to no time."""
     policy = PolicySettings(observed_days=0, min_index_bytes=0, min_age_days=0)
     with watch.connect() as db, Evidence.open(watch.data) as evidence:
-        found = survey(read_snapshot(db), read_counters(db), evidence, policy, at)
+        found = survey(Grounds(read_snapshot(db), read_counters(db), evidence, policy, at))
     return {str(candidate.element) for candidate in found.candidates}
 
 

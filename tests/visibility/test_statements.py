@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from analytics.facts import Facts
+from analytics.grounds import Grounds
 from analytics.readiness import gather
 from analytics.store import Evidence
 from analytics.stretches import Stretch
@@ -104,7 +105,7 @@ def sample(watch: Watch) -> tuple[str, ...]:
 
 def judged(watch: Watch) -> dict[str, Facts]:
     with watch.connect() as db, Evidence.open(watch.data) as evidence:
-        found = gather(read_snapshot(db), read_counters(db), evidence, PolicySettings(), now())
+        found = gather(Grounds(read_snapshot(db), read_counters(db), evidence, PolicySettings(), now()))
     return {str(entry.element): facts for entry, facts in found}
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analytics.facts import Facts
+from analytics.grounds import Grounds
 from analytics.readiness import Readiness, Verdict, gather
 from analytics.store import Evidence
 from analytics.verdict import assess
@@ -134,7 +135,7 @@ class Watch:
                 counters = replace(counters, holders=look_at_rows(db, counters.holders))
             at = self.looked_at + ahead
             counters = replace(counters, taken_at=counters.taken_at + ahead)
-            found = gather(read_snapshot(db), counters, evidence, policy, at)
+            found = gather(Grounds(read_snapshot(db), counters, evidence, policy, at))
         return [(entry, facts, assess(entry, facts, policy, at)) for entry, facts in found]
 
 
