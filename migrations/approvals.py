@@ -51,7 +51,7 @@ def judge(
     approvals: Iterable[Approval], *, plan_hash: str, applier: str, policy: PolicySettings, now: datetime
 ) -> Standing:
     """Count the approvals that other roles gave to exactly this plan, lately enough; pure."""
-    oldest = now - timedelta(days=policy.approval_max_age_days)
+    longest = timedelta(days=policy.approval_max_age_days)
     newest: dict[str, Approval] = {}
     for approval in approvals:
         if approval.plan_hash == plan_hash:
@@ -63,10 +63,10 @@ def judge(
     for role, approval in sorted(newest.items()):
         if role == applier:
             discounted.append(f"that of {role} does not count, as {role} applies the plan")
-        elif approval.approved_at < oldest:
+        elif approval.approved_at < now - longest:
             discounted.append(
-                f"that of {role} from {approval.approved_at:%Y-%m-%d %H:%M} UTC is older than"
-                f" {duration(timedelta(days=policy.approval_max_age_days))}"
+                f"that of {role} from {approval.approved_at:%Y-%m-%d %H:%M} UTC"
+                f" is older than {duration(longest)}"
             )
         else:
             counted.append(approval)

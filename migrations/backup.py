@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from catalog.database import Database, identifier, load_sql
 from catalog.elements import Element
+from catalog.errors import os_error_as
 from catalog.files import write_atomically
 from catalog.objects import Relation
 from catalog.snapshot import Snapshot
@@ -171,14 +172,8 @@ def tables_as_rows(backup: Backup) -> list[dict[str, object]]:
 
 def _new_folder(directory: Path, migration_id: str, now: datetime) -> Path:
     folder = directory / f"{migration_id}-{now:%H%M%S%f}"
-    try:
+    with os_error_as(BackupError, "cannot make the folder", where=folder, todo="Check backup.directory"):
         folder.mkdir(parents=True, mode=0o700)
-    except OSError as error:
-        raise BackupError(
-            f"cannot make the folder: {(error.strerror or 'error').lower()}",
-            where=str(folder),
-            todo="Check backup.directory",
-        ) from error
     return folder
 
 

@@ -27,7 +27,6 @@ class Blocker:
     oid: int
     pid: int
     granted: bool
-    mode: str
     application: str
     role: str
     state: str

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from analytics.sentences import count
 from catalog.elements import Element, Kind
+from catalog.errors import os_error_as
 from catalog.files import write_atomically
 from catalog.names import Reason
 from catalog.snapshot import Snapshot
@@ -134,14 +135,10 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
 
 def load_plan(path: Path) -> Plan:
     """Read a plan file; raise PlanError where it is none, PlanDriftedError where it was changed."""
+    with os_error_as(PlanError, "cannot be read", where=path, todo="Make one with `pgattic plan`"):
+        content = path.read_bytes()
     try:
-        plan = _ADAPTER.validate_json(path.read_bytes())
-    except OSError as error:
-        raise PlanError(
-            f"cannot be read: {(error.strerror or 'error').lower()}",
-            where=str(path),
-            todo="Make one with `pgattic plan`",
-        ) from error
+        plan = _ADAPTER.validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"

@@ -318,4 +318,5 @@ def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
         "blocks": baseline.blocks,
         "maintenance": baseline.maintenance,
         "filenode": baseline.filenode,
+        "kept_since": baseline.kept_since.isoformat() if baseline.kept_since else None,
     }

@@ -15,7 +15,7 @@ from catalog.throwaway import EMBEDDED_BIN, ThrowawayServer
 from migrations import extensions
 from migrations.backup import ROWS_FILE, SCHEMA_FILE, Backup, verify_files
 from migrations.errors import BackupError, ProofServerError, RestoreProofError
-from migrations.fingerprints import TableFingerprint, fingerprint, pin_output
+from migrations.fingerprints import fingerprint, pin_output
 from migrations.programs import program, run
 
 _SCRATCH = "pgattic_proof"
@@ -31,11 +31,11 @@ _ROWS_OPTIONS = ("--data-only", "--disable-triggers")
 
 @dataclass(frozen=True)
 class Restored:
-    """What came back: every table as it was; `left_out` are extensions that the proof's server cannot make,
-    with why, and that nothing of the backup needed.
+    """A proof that every table came back as it was.
+
+    `left_out` are extensions that its server cannot make, with why, and that nothing of the backup needed.
     """
 
-    tables: tuple[TableFingerprint, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -73,7 +73,8 @@ def prove(backup: Backup, folder: Path, bin_directory: Path | None) -> Restored:
         except BackupError as error:
             raise _failure(error, folder, left_out) from error
         with Database.connect(server.dsn(_SCRATCH), statement_timeout_ms=0) as db:
-            return Restored(_compare(db, backup, folder), left_out)
+            _compare(db, backup, folder)
+    return Restored(left_out)
 
 
 def _restore(
@@ -115,10 +116,10 @@ def _make_scratch(admin: Database, backup: Backup) -> None:
     )
 
 
-def _compare(db: Database, backup: Backup, folder: Path) -> tuple[TableFingerprint, ...]:
+def _compare(db: Database, backup: Backup, folder: Path) -> None:
     with db.transaction():
         pin_output(db)
-        restored = tuple(fingerprint(db, table.oid, table.schema, table.name) for table in backup.tables)
+        restored = [fingerprint(db, table.oid, table.schema, table.name) for table in backup.tables]
     for before, after in zip(backup.tables, restored, strict=True):
         if before != after:
             raise RestoreProofError(
@@ -127,4 +128,3 @@ def _compare(db: Database, backup: Backup, folder: Path) -> tuple[TableFingerpri
                 where=str(folder),
                 todo="Do not rely on this backup",
             )
-    return restored

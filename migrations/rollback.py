@@ -42,6 +42,13 @@ class Scope:
             return f"since {self.since.isoformat()}"
         return " ".join(str(part) for part in (self.migration_id, self.element) if part)
 
+    @property
+    def empty(self) -> str:
+        """What is said where there is nothing of it to bring back."""
+        if self.checkpoint or self.since:
+            return "nothing that was renamed since then is in the attic"
+        return "it is not in the attic" if self.element else "nothing of it is in the attic"
+
 
 @dataclass(frozen=True)
 class RolledBack:
@@ -66,7 +73,7 @@ def waiting(db: Database, scope: Scope, *, lock: bool = False) -> list[Deprecate
         items = _called_now(db, scope)
     if not items:
         raise RollbackError(
-            "nothing in the attic",
+            scope.empty,
             where=str(scope),
             todo="`pgattic status` lists the migrations and their elements",
         )

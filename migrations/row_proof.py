@@ -33,6 +33,11 @@ class RowProof:
     same_content: bool | None = None
     problem: str | None = None
 
+    @property
+    def is_same(self) -> bool:
+        """Whether it was counted and has as many rows as then, with the same content where that was read."""
+        return self.is_exact and self.rows_now == self.rows_then and self.same_content is not False
+
     def __str__(self) -> str:
         then = f"{self.table}: {count(self.rows_then, 'row')} in the backup before the rename"
         if self.rows_now is None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from catalog.database import has_password, is_conninfo
-from catalog.errors import SettingsError
+from catalog.errors import SettingsError, os_error_as
 from catalog.files import write_atomically
 from catalog.settings import Environment
 
@@ -57,12 +57,8 @@ def write_configuration(
         data=_quoted(str(folder)),
         backups=_quoted(str(folder / "backups")),
     )
-    try:
+    with os_error_as(SettingsError, "cannot be written", where=path):
         write_atomically(path, text.encode())
-    except OSError as error:
-        raise SettingsError(
-            f"cannot be written: {(error.strerror or 'error').lower()}", where=str(path)
-        ) from error
     return True
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from catalog.database import identifier, literal
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.objects import OWNERS_PRIVILEGES, Grant, Relation
+from catalog.objects import CHILDREN, OWNERS_PRIVILEGES, Grant, Relation
 from catalog.snapshot import Snapshot
 from migrations.errors import PlanError
 from migrations.findings import Finding, Severity
@@ -25,7 +25,6 @@ _NO_SHIM = {
     Kind.SEQUENCE: "nextval() and setval() refuse a view (42809)",
     Kind.MATVIEW: "REFRESH MATERIALIZED VIEW, which is how it is kept, refuses a view (42809)",
 }
-_CHILDREN = ("partition", "inheriting table")
 _FAILS = (
     "through the view these fail: TRUNCATE, COPY (42809), ON CONFLICT ON CONSTRAINT (42704), TABLESAMPLE and"
     " WHERE CURRENT OF (0A000), ctid (42703), GROUP BY of the primary key alone (42803), and DDL; who does so"
@@ -134,7 +133,7 @@ def _against_structure(snapshot: Snapshot, relation: Relation) -> Iterator[str]:
     for use in snapshot.stored_uses_of("relation", *place):
         if use.kind == "publication":
             yield f"publication {use.name} publishes it, and no view can be published (22023)"
-    if any(use.kind in _CHILDREN and (use.schema, use.name) == place for use in snapshot.stored_uses):
+    if any(use.kind in CHILDREN and (use.schema, use.name) == place for use in snapshot.stored_uses):
         yield "it is part of another table, which reads and writes it under no name at all"
 
 

@@ -37,7 +37,14 @@ def print_plan(made: Plan, out: Path) -> None:
     for override in made.overrides:
         console.print(f"  [yellow]override[/] {escape(str(override))}", soft_wrap=True)
     console.print(f"Written to {escape(str(out))}, hash [bold]{made.hash[:8]}[/].", soft_wrap=True)
-    console.print(f"Review it, then `pgattic apply {escape(str(out))}`", soft_wrap=True)
+    if blocking(made.findings):
+        print_hanging(
+            "→",
+            "`apply` refuses it as it is: do what the findings say that block and plan again, leave those"
+            " elements out, or answer for a check with `--override CHECK=REASON`",
+        )
+    else:
+        console.print(f"Review it, then `pgattic apply {escape(str(out))}`", soft_wrap=True)
 
 
 def print_findings(findings: Iterable[Finding], file: Path | None = None) -> None:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from analytics.sentences import listed
 from catalog.elements import Element
 from catalog.terminal import console, many, print_hanging
-from migrations.sensors import Armed, SensorKind
+from migrations.sensors import Armed, Disarmed, SensorKind
 from migrations.sensors.costs import TYPICAL_US, Cost
 from migrations.sensors.targets import WITHOUT_SENSORS
 
@@ -30,6 +30,26 @@ def print_armed(done: Iterable[Armed]) -> None:
             mark = "[green]✓[/]" if has else "[dim]-[/]"
             print_hanging(f"  {mark}", f"{escape(str(one.element))}: {has or 'no sensor'}")
     _print_refusals(armed)
+    print_without_sensors(one.element for one in every)
+
+
+def print_disarmed(done: Iterable[Disarmed]) -> None:
+    """Print what was taken from each element, of many only how many of what; notes are all told."""
+    every = list(done)
+    found = [one for one in every if one.removed or one.notes or one.element.kind not in WITHOUT_SENSORS]
+    if len(found) > _ELEMENTS_IN_FULL:
+        counts = Counter(kind for one in found for kind in one.removed)
+        taken = ", ".join(many(counts[kind], kind.value) for kind in SensorKind if counts[kind])
+        console.print(
+            f"  [green]✓[/] taken off {many(len(found), 'element')}: {taken or 'no sensor was there'}"
+        )
+    for one in found:
+        taken = ", ".join(kind.value for kind in one.removed)
+        mark = "[green]✓[/]" if taken else "[dim]-[/]"
+        if len(found) <= _ELEMENTS_IN_FULL or one.notes:
+            print_hanging(f"  {mark}", f"{escape(str(one.element))}: {taken or 'had no sensor'}")
+        for note in one.notes:
+            print_hanging("     [yellow]note[/]", escape(note))
     print_without_sensors(one.element for one in every)
 
 

@@ -12,6 +12,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from catalog.errors import os_error_as
 from migrations.errors import SealError
 
 SHORTEST_KEY = 16
@@ -68,7 +69,8 @@ def load(path: Path, key: bytes) -> list[Seal | BrokenSeal]:
 
 def append(path: Path, line: str) -> None:
     """Add one line and flush it to the disk; raises SealError."""
-    try:
+    what = "the seal of the audit trail cannot be written"
+    with os_error_as(SealError, what, where=path, todo="Check audit.seal_file"):
         path.parent.mkdir(parents=True, exist_ok=True)
         torn = path.is_file() and path.stat().st_size > 0 and not _ends_with_newline(path)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -77,12 +79,6 @@ def append(path: Path, line: str) -> None:
             file.write(b"\n" * torn + line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-    except OSError as error:
-        raise SealError(
-            f"the seal of the audit trail cannot be written: {(error.strerror or 'error').lower()}",
-            where=str(path),
-            todo="Check audit.seal_file",
-        ) from error
 
 
 def _ends_with_newline(path: Path) -> bool:

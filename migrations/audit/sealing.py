@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog.database import Database
-from catalog.errors import PgatticError
+from catalog.errors import PgatticError, os_error_as
 from catalog.settings import Settings
 from migrations.audit import seal as seals
 from migrations.audit.chain import GENESIS
@@ -28,14 +28,8 @@ def key_of(settings: Settings) -> bytes | None:
         return audit.key.get_secret_value().encode()
     if audit.key_file is None:
         return None
-    try:
+    with os_error_as(SealError, "cannot be read", where=audit.key_file, todo="Check audit.key_file"):
         key = audit.key_file.read_bytes().strip()
-    except OSError as error:
-        raise SealError(
-            f"cannot be read: {(error.strerror or 'error').lower()}",
-            where=str(audit.key_file),
-            todo="Check audit.key_file",
-        ) from error
     if len(key) < seals.SHORTEST_KEY:
         raise SealError(
             f"holds a key of less than {seals.SHORTEST_KEY} bytes",

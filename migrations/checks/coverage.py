@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from analytics.sentences import count
+from analytics.sentences import count, percent
 from migrations.checks.situation import Situation
 from migrations.findings import Finding, Severity
 
@@ -14,15 +14,15 @@ def check(situation: Situation) -> Iterator[Finding]:
         return
     window = covered.end - covered.start
     said = (
-        f"statements were logged and read for {covered.fraction:.1%} of the last {count(window.days, 'day')}:"
-        " a rarer use would not have been seen"
+        f"statements were logged and read for {percent(covered.fraction)} of the last"
+        f" {count(window.days, 'day')}: a rarer use would not have been seen"
     )
     if covered.fraction < policy.coverage_required:
         yield Finding(
             "coverage",
             Severity.BLOCK,
             "database",
-            f"{said}; the policy requires {policy.coverage_required:.1%}",
+            f"{said}; the policy requires {percent(policy.coverage_required)}",
             "Let `pgattic ingest` read the logs for longer, or lower policy.coverage_required",
         )
         return

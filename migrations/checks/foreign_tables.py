@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from catalog.elements import Element, Kind, quote_identifier
+from catalog.objects import CHILDREN
 from migrations.checks.situation import Situation
 from migrations.checks.surroundings import ForeignTable
 from migrations.findings import Finding, Severity
 
 _READABLE = (Kind.TABLE, Kind.COLUMN, Kind.VIEW, Kind.MATVIEW)
-_CHILDREN = ("partition", "inheriting table")
 
 
 def check(situation: Situation) -> Iterator[Finding]:
@@ -37,9 +37,7 @@ def _sends_own_column(situation: Situation, element: Element, foreign: ForeignTa
     if element.kind is not Kind.COLUMN or element.name not in foreign.columns_by_own_name:
         return
     uses = situation.snapshot.stored_uses_of("relation", element.schema, element.parent or "")
-    if any(
-        (use.schema, use.name) == (foreign.schema, foreign.name) and use.kind in _CHILDREN for use in uses
-    ):
+    if any((use.schema, use.name) == (foreign.schema, foreign.name) and use.kind in CHILDREN for use in uses):
         yield Finding(
             "foreign-table",
             Severity.BLOCK,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from catalog.closure import mentions
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.objects import Function, StoredUse
+from catalog.objects import CHILDREN, Function, StoredUse
 from catalog.snapshot import Snapshot
 from ingest.grammar.bodies import Body, read_body
 from migrations.checks.situation import Situation
@@ -94,7 +94,7 @@ def _never_meets_the_table(snapshot: Snapshot, function: Function, body: Body, e
 
 def _children(snapshot: Snapshot, element: Element) -> list[StoredUse]:
     uses = snapshot.stored_uses_of("relation", element.schema, element.parent or "")
-    return [use for use in uses if use.kind in ("partition", "inheriting table")]
+    return [use for use in uses if use.kind in CHILDREN]
 
 
 def _called_by(snapshot: Snapshot, function: Function) -> str:

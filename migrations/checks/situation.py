@@ -15,8 +15,8 @@ from analytics.usage import ElementUsage, HourlyUse, hourly_detail, usage_by_ele
 from catalog.closure import Dependant, dependants
 from catalog.counters import CounterSample, read_counters
 from catalog.database import Database, load_sql
-from catalog.elements import Element, Kind
-from catalog.objects import Relation
+from catalog.elements import Element, Kind, split_path
+from catalog.objects import CHILDREN, Relation
 from catalog.settings import BackupSettings, PolicySettings, Settings
 from catalog.snapshot import Snapshot
 from ingest.schemas import Source
@@ -43,6 +43,9 @@ from migrations.checks.surroundings import (
 )
 from migrations.operations import operation_for
 from migrations.steps import Place
+
+# Of what is one with an element: its children, the parts of its index, and what it is a part of.
+_FAMILY = frozenset({*CHILDREN, "index", "parent"})
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,26 @@ class Situation:
     def planned(self) -> frozenset[str]:
         """The elements as people write them."""
         return frozenset(str(element) for element in self.elements)
+
+    def goes_along(self, dependant: Dependant) -> bool:
+        """Whether a parent or child, of a table or an index, is in the plan, too.
+
+        An index also goes along by the name of the constraint that it enforces.
+        """
+        if dependant.kind not in _FAMILY:
+            return False
+        names = {f"{kind}:{dependant.name}" for kind in (Kind.TABLE, Kind.INDEX)}
+        enforced = self.enforced_by(dependant)
+        return bool(names & self.planned) or (enforced is not None and str(enforced) in self.planned)
+
+    def enforced_by(self, dependant: Dependant) -> Element | None:
+        """The constraint that an index enforces; None for whatever else there is."""
+        if dependant.kind not in _FAMILY:
+            return None
+        index = self.snapshot.index(*split_path(dependant.name))
+        if index is None or index.constraint is None:
+            return None
+        return Element(Kind.CONSTRAINT, index.schema, index.constraint, index.table)
 
     def relation_of(self, element: Element) -> Relation | None:
         """The relation that an element is, or is a part of; an enum type has none."""

@@ -66,7 +66,6 @@ class Standby:
 class ForeignTable:
     """A foreign table; `remote_*` are its options, None where they are not set."""
 
-    oid: int
     schema: str
     name: str
     server: str

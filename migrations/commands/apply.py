@@ -19,6 +19,7 @@ from migrations.commands.guard import (
     guarded_action,
     guarded_time,
     listen,
+    print_blind,
     print_report,
     watch,
 )
@@ -49,7 +50,7 @@ def apply(
     ] = None,
     guard: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Then watch the log for so long (15m), and undo what fails."),
+        typer.Option(metavar="TIME", help="Then watch the logs for so long (15m), and undo what fails."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +62,9 @@ def apply(
     settings = invoked.settings
     # Where there is nothing to hear, nothing to be done then, or nobody who can be told, nothing is renamed.
     guarding = (
-        (listen(invoked), alerting(invoked), guarded_time(guard), guarded_action(invoked)) if guard else None
+        (alerting(invoked), guarded_time(guard), guarded_action(invoked), ctx.with_resource(listen(invoked)))
+        if guard
+        else None
     )
     answered = parse_all(override or [])
     loaded = load_plan(plan_file)
@@ -69,6 +72,8 @@ def apply(
         findings = workflow.check(db, settings, loaded, datetime.now(UTC), overrides=answered)
         if not as_json:
             show.print_findings(findings, plan_file)
+            if guarding:
+                print_blind(guarding[-1].blind)
         workflow.refuse_blocked(loaded, findings)
         approved = approvals.require(db, loaded, settings, answered, datetime.now(UTC))
         _confirm(loaded, settings, yes=yes, confirm=confirm, database=database, approved=approved)
@@ -83,14 +88,14 @@ def apply(
             overrides=answered,
             with_sensors=arm,
             # From here on, so that not one statement after the rename is missed.
-            before_rename=guarding[0].skip_to_end if guarding else lambda: None,
+            before_rename=guarding[-1].begin if guarding else lambda: None,
         )
     if not as_json:
         _print_done(loaded, done)
     report = None
     if guarding:
-        heard, alerts, length, action = guarding
-        report = watch(invoked, heard, alerts, loaded.id, length, action, as_json=as_json)
+        alerts, length, action, ears = guarding
+        report = watch(invoked, ears, alerts, loaded.id, length, action, as_json=as_json)
     if as_json:
         print_json(
             {

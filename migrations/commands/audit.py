@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from catalog.errors import os_error_as
 from catalog.files import write_atomically
-from catalog.terminal import JsonOption, console, invocation, many, print_json, print_table
+from catalog.terminal import JsonOption, console, invocation, many, print_hanging, print_json, print_table
 from migrations import registry
 from migrations.audit import Event, newest, read, record, seal_now
 from migrations.audit.chain import AuditRow
@@ -90,12 +91,8 @@ def export(
     with invocation(ctx).connect() as db:
         registry.require(db)
         lines = [json.dumps(asdict(row), ensure_ascii=False) for row in read(db)]
-    try:
+    with os_error_as(SealError, "cannot be written", where=out):
         write_atomically(out, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
-    except OSError as error:
-        raise SealError(
-            f"cannot be written: {(error.strerror or 'error').lower()}", where=str(out)
-        ) from error
     if as_json:
         print_json({"out": out, "rows": len(lines)})
         return
@@ -201,15 +198,16 @@ def _print_verdict(verdict: Verdict) -> None:
 
 def _print_seals(path: Path, has_key: bool, verdict: Verdict, unproved: bool) -> None:
     if not has_key:
-        console.print(
-            "[yellow]not sealed[/]: a tail that was cut off, or a chain written anew, could not be seen."
+        print_hanging(
+            "[yellow]not sealed[/]:", "a tail that was cut off, or a chain written anew, could not be seen"
         )
-        console.print(f"  → {_KEY_TODO}")
+        print_hanging("  →", _KEY_TODO)
     elif unproved:
         console.print(f"[bold red]no seal[/] in {escape(str(path))} speaks of this database")
-        console.print(
-            "  → Find the file of seals (audit.seal_file); where the key is new, accept the chain as it is"
-            " with `pgattic audit reseal --because …`"
+        print_hanging(
+            "  →",
+            "Find the file of seals (audit.seal_file); where the key is new, accept the chain as it is with"
+            " `pgattic audit reseal --because …`",
         )
     else:
         after = verdict.rows - verdict.sealed

@@ -3,15 +3,13 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from catalog.terminal import JsonOption, console, invocation, print_json
+from catalog.terminal import JsonOption, invocation, print_json
 from migrations import audit, registry, sensors
 from migrations.commands import telling
 from migrations.commands.asking import YesOption, ask
 from migrations.commands.choosing import ChosenArgument, chosen
-from migrations.sensors.targets import WITHOUT_SENSORS
-from migrations.show_sensors import print_without_sensors
+from migrations.show_sensors import print_disarmed
 
 
 def disarm(
@@ -44,12 +42,4 @@ def disarm(
     if as_json:
         print_json({"disarmed": done})
         return
-    for one in done:
-        if not one.removed and not one.notes and one.element.kind in WITHOUT_SENSORS:
-            continue
-        taken = ", ".join(kind.value for kind in one.removed)
-        mark = "[green]✓[/]" if taken else "[dim]-[/]"
-        console.print(f"  {mark} {escape(str(one.element))}: {taken or 'had no sensor'}", soft_wrap=True)
-        for note in one.notes:
-            console.print(f"      [yellow]note[/] {escape(note)}", soft_wrap=True)
-    print_without_sensors(one.element for one in done)
+    print_disarmed(done)

@@ -1,6 +1,8 @@
 """The command `guard`."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Annotated
 
@@ -11,12 +13,15 @@ from analytics.alerting.urgent import UrgentAlerts
 from analytics.sentences import duration as duration_in_words
 from catalog.errors import FINDING
 from catalog.terminal import Invocation, JsonOption, console, invocation, many, print_hanging, print_json
+from ingest.job import Job
 from ingest.watch import Watcher, ending_on_signals
 from migrations import registry
 from migrations.durations import duration_of
 from migrations.errors import RefusedError
 from migrations.guard import Action, Guard, Outcome, Report, migration_to_guard
-from migrations.guard_log import GuardedLog
+from migrations.guard.ears import LONGEST_POLL_SECONDS, Ears, ReplicaEar
+from migrations.guard.log import GuardedLog
+from migrations.guard.servers import Blind, ask, ask_replica, look_at, telling_too_little, without_logs
 
 _MARKS = {Outcome.BROUGHT_BACK: "[green]✓[/]", Outcome.FAILED: "[bold red]✗[/]", Outcome.TOLD: "[yellow]![/]"}
 
@@ -32,7 +37,7 @@ def guard(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch the log, and bring back what a program still uses under its former name.
+    """Watch the logs of all servers, and bring back what a program still uses under its former name.
 
     Ctrl-C and SIGTERM end it and leave things as they are. Exit code 1: something failed meanwhile.
 
@@ -45,7 +50,11 @@ def guard(
         wanted = migration_to_guard(db, migration_id)
     action = guarded_action(invoked, on_failure)
     alerts = alerting(invoked)
-    report = watch(invoked, listen(invoked), alerts, wanted, length, action, as_json=as_json)
+    with listen(invoked) as ears:
+        if not as_json:
+            print_blind(ears.blind)
+        ears.begin()
+        report = watch(invoked, ears, alerts, wanted, length, action, as_json=as_json)
     if as_json:
         print_json(report)
     else:
@@ -74,14 +83,34 @@ def guarded_action(invoked: Invocation, on_failure: Action | None = None) -> Act
     return action
 
 
-def listen(invoked: Invocation) -> GuardedLog:
-    """Hear what is logged from now on; raises LogsUnavailableError where no log can be read."""
+def listen(invoked: Invocation) -> Ears:
+    """The logs of all servers; raises LogsUnavailableError where the primary's cannot be read.
+
+    Where another server's cannot, the ears are blind there.
+    """
+    settings, at = invoked.settings, datetime.now(UTC)
+    primary, *others = Job(invoked, settings).nodes()
     with invoked.connect() as db:
-        zone, prefix = (
-            db.fetch_value(f"SELECT current_setting('{name}')")
-            for name in ("log_timezone", "log_line_prefix")
+        said, standbys, database = ask(db), look_at(db)["standbys"], db.name
+    log = GuardedLog(primary.open(), database)
+    log.understand(said.settings)
+    log.check()
+    log.ends()
+    replicas = [
+        ReplicaEar(
+            node.name,
+            GuardedLog(node.open(), database),
+            partial(ask_replica, node.connect, invoked.connect),
+            settings.logs.poll_seconds,
         )
-        return GuardedLog(invoked.settings.logs, db.name, zone, prefix)
+        for node in others
+        if node.connect and node.name not in settings.policy.retired_nodes
+    ]
+    blind = (
+        *telling_too_little(primary.name, log.newest_format(), said, at),
+        *without_logs(settings, (node.name for node in others), standbys, at),
+    )
+    return Ears(primary.name, log, replicas, blind)
 
 
 def alerting(invoked: Invocation) -> UrgentAlerts:
@@ -91,7 +120,7 @@ def alerting(invoked: Invocation) -> UrgentAlerts:
 
 def watch(
     invoked: Invocation,
-    log: GuardedLog,
+    ears: Ears,
     alerts: UrgentAlerts,
     migration_id: str,
     length: timedelta,
@@ -100,11 +129,12 @@ def watch(
     as_json: bool,
 ) -> Report:
     """Guard a migration and print what happens as it does."""
-    watcher = Watcher(log.directory, invoked.settings.logs.poll_seconds)
+    watcher = Watcher(ears.log.directory, min(invoked.settings.logs.poll_seconds, LONGEST_POLL_SECONDS))
+    ears.wake_by(watcher.wake)
     guarded = Guard(
         invoked.connect,
         invoked.settings,
-        log,
+        ears,
         migration_id,
         action,
         tell=(lambda _: None) if as_json else (lambda line: print_hanging(" ", escape(line))),
@@ -128,6 +158,12 @@ def end_as_seen(report: Report) -> None:
         raise typer.Exit(FINDING)
 
 
+def print_blind(blind: Iterable[Blind]) -> None:
+    """Print which servers' logs are not heard, and why."""
+    for one in blind:
+        print_hanging("  [yellow]blind[/]", escape(str(one)))
+
+
 def print_report(report: Report) -> None:
     """Print what was seen and what became of it."""
     length = duration_in_words(timedelta(seconds=round((report.ended_at - report.began_at).total_seconds())))
@@ -137,12 +173,14 @@ def print_report(report: Report) -> None:
         print_hanging(
             f"  {_MARKS[seen.outcome]}",
             f"{escape(str(seen.first.element))}: {seen.outcome.value}{after},"
-            f" {many(seen.failures, 'failing statement')}",
+            f" {many(seen.failures, 'failing statement')}, the first on {escape(seen.first.node)}",
         )
         if seen.why:
             print_hanging("     ", f"[dim]{escape(seen.why)}[/]")
     if not report.seen:
-        console.print("  [green]✓[/] nothing failed on a former name")
+        where = " where the logs were heard" if report.blind else ""
+        console.print(f"  [green]✓[/] nothing failed on a former name{where}")
+    print_blind(report.blind)
     left = len(report.still_in_attic)
     console.print(
         f"{many(left, 'element')} of it still in the attic" if left else "Nothing of it is in the attic now"

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from analytics.scan import Candidate, scan
+from analytics.grounds import Grounds
+from analytics.scan import Candidate, survey
 from analytics.store import Evidence
 from catalog.counters import CounterSample, read_counters
+from catalog.errors import os_error_as
 from catalog.names import Reason
 from catalog.reading import read_snapshot
 from catalog.settings import Settings
@@ -18,7 +20,7 @@ from migrations import overrides, show, workflow
 from migrations.batches import Batch
 from migrations.errors import PlanError
 from migrations.inputs.choose import choose
-from migrations.plan import Plan, as_script, plan_as_json, save_plan
+from migrations.plan import as_script, plan_as_json, save_plan
 
 
 def plan(
@@ -91,7 +93,8 @@ def plan(
             with_dependents=with_dependents,
             batch=batch,
         )
-    _save(made, out)
+    with os_error_as(PlanError, "cannot be written", where=out):
+        save_plan(made, out)
     if as_sql:
         typer.echo(as_script(made, "up"))
         typer.echo(as_script(made, "down"))
@@ -101,17 +104,9 @@ def plan(
         show.print_plan(made, out)
 
 
-def _save(made: Plan, out: Path) -> None:
-    try:
-        save_plan(made, out)
-    except OSError as error:
-        raise PlanError(
-            f"cannot be written: {(error.strerror or 'error').lower()}", where=str(out)
-        ) from error
-
-
 def _candidates(
     snapshot: Snapshot, counters: CounterSample, settings: Settings, now: datetime
-) -> list[Candidate]:
+) -> tuple[Candidate, ...]:
     with Evidence.open(settings.data.directory) as evidence:
-        return scan(snapshot, counters, evidence, settings.policy, now, settings.node_names)
+        grounds = Grounds(snapshot, counters, evidence, settings.policy, now, settings.node_names)
+        return survey(grounds).candidates

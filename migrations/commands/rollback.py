@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from catalog.database import Database
 from catalog.elements import Element
@@ -16,6 +15,7 @@ from migrations.errors import PlanError
 from migrations.restoring import Restoration, as_script, statements_of
 from migrations.rollback import Scope
 from migrations.row_proof import prove_rows
+from migrations.show_rollback import print_intended, print_restored
 
 
 def rollback(
@@ -89,12 +89,7 @@ def rollback(
             }
         )
         return
-    for one in done.restored:
-        console.print(f"  [green]✓[/] {escape(str(one.item.element))} has its name back")
-        for note in one.notes:
-            console.print(f"      [yellow]note[/] {escape(note)}")
-    for proof in proofs:
-        console.print(f"  [dim]{escape(str(proof))}[/]")
+    print_restored(done.restored, proofs)
     console.print(
         f"{many(len(done.restored), 'element')} restored;"
         f" locks were held for {done.locked_seconds * 1000:,.0f} ms"
@@ -113,10 +108,7 @@ def _scope(
 
 
 def _ask(intended: list[Restoration]) -> None:
-    for one in intended:
-        console.print(f"  {escape(one.item.deprecated_name)} → {escape(str(one.item.element))}")
-        for note in one.notes:
-            console.print(f"      [yellow]note[/] {escape(note)}")
+    print_intended(intended)
     ask(f"Bring back {many(len(intended), 'element')}?")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from catalog.errors import os_error_as
 from migrations.errors import InputError
 
 STANDARD_INPUT = Path("-")
@@ -51,11 +52,10 @@ def read_document(path: Path) -> Document:
 
 def _read(path: Path) -> tuple[str, str]:
     name = "standard input" if path == STANDARD_INPUT else str(path)
-    try:
+    with os_error_as(InputError, "cannot be read", where=name):
         content = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
+    try:
         return name, content.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot be read: {(error.strerror or 'error').lower()}", where=name) from error
     except UnicodeDecodeError as error:
         raise InputError(f"is not UTF-8 at byte {error.start + 1}", where=name) from None
 

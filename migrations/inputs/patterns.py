@@ -22,7 +22,6 @@ _WILD = {"*": ".*", "?": "."}
 class Pattern:
     """A kind and one expression for each part of the path."""
 
-    text: str
     kind: Kind
     parts: tuple[re.Pattern[str], ...]
 
@@ -51,11 +50,11 @@ def parse_pattern(text: str) -> Pattern:
     expected = 3 if kind.has_parent else 2
     if len(parts) != expected:
         raise ElementSyntaxError(
-            f"{len(parts)} parts where {kind} has {expected}",
+            f"{len(parts)} part{'s' * (len(parts) != 1)} where {kind} has {expected}",
             where=repr(text),
             todo="A star matches within one part, never across a dot",
         )
-    return Pattern(text, kind, tuple(parts))
+    return Pattern(kind, tuple(parts))
 
 
 def _parts(path: str) -> list[re.Pattern[str]]:

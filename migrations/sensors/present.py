@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from catalog.database import Database, identifier, load_sql
@@ -33,7 +32,6 @@ class SensorNow:
     column_number: int | None
     name: str
     privileges: tuple[str, ...]
-    made_at: datetime
     schema: str | None
     relation: str | None
     column: str | None

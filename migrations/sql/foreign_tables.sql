@@ -1,5 +1,5 @@
 -- Foreign tables of this database, and which table of which database each of them reads.
-SELECT t.ftrelid::bigint AS oid, n.nspname AS schema, c.relname AS name, s.srvname AS server,
+SELECT n.nspname AS schema, c.relname AS name, s.srvname AS server,
        (SELECT option_value FROM pg_options_to_table(s.srvoptions) WHERE option_name = 'dbname') AS remote_database,
        (SELECT option_value FROM pg_options_to_table(t.ftoptions) WHERE option_name = 'schema_name') AS remote_schema,
        (SELECT option_value FROM pg_options_to_table(t.ftoptions) WHERE option_name = 'table_name') AS remote_table,

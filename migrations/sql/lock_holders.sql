@@ -1,5 +1,5 @@
 -- Other sessions that hold or wait for a lock on a table or index now, the oldest transaction first.
-SELECT l.relation::bigint AS oid, l.granted, l.mode, a.pid,
+SELECT l.relation::bigint AS oid, l.granted, a.pid,
        coalesce(a.application_name, '') AS application, coalesce(a.usename, '') AS role,
        coalesce(a.state, '') AS state, a.query_start AS query_started_at, a.query,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds

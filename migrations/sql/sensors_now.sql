@@ -1,7 +1,7 @@
 -- Sensors that are armed, and what became of what they are on; a trigger, view, table or role that is gone has no
 -- place any more.
 SELECT s.id, s.migration_id, s.position, s.element, s.kind, s.object_oid::bigint AS object_oid, s.column_number, s.name,
-       s.privileges, s.made_at,
+       s.privileges,
        n.nspname AS schema, c.relname AS relation, a.attname AS column,
        CASE s.kind
             WHEN 'trigger' THEN EXISTS (SELECT FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid

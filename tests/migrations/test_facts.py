@@ -4,13 +4,13 @@ Each was measured on 15 and 18; these tests hold them, so that a new version tha
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from catalog.database import Database
 from catalog.errors import LockTimeoutError, StatementFailedError
 from catalog.throwaway import ThrowawayServer
+from tests.fix_server import beside, undone
 
 SCHEMA = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -54,21 +54,6 @@ def dsn(request: pytest.FixtureRequest) -> Iterator[str]:
 def db(dsn: str) -> Iterator[Database]:
     with Database.connect(dsn) as db:
         yield db
-
-
-class _UndoneError(Exception):
-    pass
-
-
-@contextmanager
-def undone(db: Database) -> Iterator[None]:
-    """A transaction that leaves nothing behind."""
-    try:
-        with db.transaction():
-            yield
-            raise _UndoneError  # noqa: TRY301 (it is what undoes)
-    except _UndoneError:
-        pass
 
 
 def locks(db: Database) -> set[tuple[str, str]]:
@@ -211,56 +196,28 @@ def test_not_null_is_a_constraint_with_a_name_from_18_on(db: Database) -> None:
     ],
 )
 def test_these_wait_for_nobody(dsn: str, work: str, statement: str) -> None:
-    with (
-        Database.connect(dsn) as user,
-        Database.connect(dsn, lock_timeout_ms=50) as other,
-        undone(user),
-    ):
-        user.execute(work)
-        with undone(other):
-            other.execute(statement)
+    with beside(dsn, work) as other, undone(other):
+        other.execute(statement)
+
+
+_READS = "SELECT * FROM parent"
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("work", "statement"),
     [
-        "ALTER TABLE parent RENAME TO x",
-        "ALTER TABLE parent RENAME COLUMN age TO x",
-        "ALTER TABLE parent RENAME CONSTRAINT age_ck TO x",
-        "ALTER TABLE parent RENAME CONSTRAINT parent_pkey TO x",
+        (_READS, "ALTER TABLE parent RENAME TO x"),
+        (_READS, "ALTER TABLE parent RENAME COLUMN age TO x"),
+        (_READS, "ALTER TABLE parent RENAME CONSTRAINT age_ck TO x"),
+        (_READS, "ALTER TABLE parent RENAME CONSTRAINT parent_pkey TO x"),
+        # A sequence waits for whoever took a value from it, a table for an INSERT into its child.
+        ("INSERT INTO parent (email, age) VALUES ('c', 9)", "ALTER SEQUENCE parent_id_seq RENAME TO x"),
+        ("INSERT INTO child (parent_id) VALUES (1)", "ALTER TABLE parent RENAME TO x"),
     ],
 )
-def test_these_wait_for_an_open_reader(dsn: str, statement: str) -> None:
-    with (
-        Database.connect(dsn) as user,
-        Database.connect(dsn, lock_timeout_ms=50) as other,
-        undone(user),
-    ):
-        user.execute("SELECT * FROM parent")
-        with pytest.raises(LockTimeoutError):
-            other.execute(statement)
-
-
-def test_a_sequence_waits_for_whoever_took_a_value_from_it(dsn: str) -> None:
-    with (
-        Database.connect(dsn) as user,
-        Database.connect(dsn, lock_timeout_ms=50) as other,
-        undone(user),
-    ):
-        user.execute("INSERT INTO parent (email, age) VALUES ('c', 9)")
-        with pytest.raises(LockTimeoutError):
-            other.execute("ALTER SEQUENCE parent_id_seq RENAME TO x")
-
-
-def test_an_open_insert_into_a_child_holds_up_its_parent(dsn: str) -> None:
-    with (
-        Database.connect(dsn) as user,
-        Database.connect(dsn, lock_timeout_ms=50) as other,
-        undone(user),
-    ):
-        user.execute("INSERT INTO child (parent_id) VALUES (1)")
-        with pytest.raises(LockTimeoutError):
-            other.execute("ALTER TABLE parent RENAME TO x")
+def test_these_wait_for_an_open_transaction(dsn: str, work: str, statement: str) -> None:
+    with beside(dsn, work) as other, pytest.raises(LockTimeoutError):
+        other.execute(statement)
 
 
 def test_rows_show_a_renamed_label_at_once_and_its_former_name_is_refused(db: Database) -> None:

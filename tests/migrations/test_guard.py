@@ -17,12 +17,14 @@ import pytest
 from catalog.database import Database
 from catalog.errors import ConnectionFailedError, StatementFailedError
 from catalog.settings import BackupSettings, DatabaseSettings, DataSettings, LogsSettings, Settings
+from ingest.logs.tail import Logs
 from migrations import audit, breaker
 from migrations.apply import apply
 from migrations.commands.guard import guarded_time
 from migrations.errors import NothingInAtticError
 from migrations.guard import Action, Guard, Outcome, Report
-from migrations.guard_log import GuardedLog
+from migrations.guard.ears import Ears
+from migrations.guard.log import GuardedLog
 from migrations.plan import Plan
 from tests.command_line import CommandLine
 from tests.migrations.fix_house import USERS, House
@@ -64,6 +66,14 @@ def settings_of(house: House, tmp_path: Path) -> Settings:
     )
 
 
+def ears_of(house: House, settings: Settings) -> Ears:
+    """Ears for the primary's log alone, from now on."""
+    logs = Logs(settings.logs.directory, settings.logs.pattern, settings.logs.node)
+    ears = Ears("primary", GuardedLog(logs, house.database.name, "UTC"))
+    ears.begin()
+    return ears
+
+
 @contextmanager
 def guarding(
     house: House,
@@ -76,7 +86,7 @@ def guarding(
 ) -> Iterator[Watch]:
     """A guard from before the apply of a plan on."""
     settings = settings or settings_of(house, tmp_path)
-    log = GuardedLog(settings.logs, house.database.name, "UTC")
+    ears = ears_of(house, settings)
     apply(house.db, plan)
     ended = threading.Event()
 
@@ -84,7 +94,7 @@ def guarding(
         return Database.connect(house.database.dsn())
 
     def run() -> None:
-        guard = Guard(connect, settings, log, plan.id, action, tell=watch.told.append, alert=alert)
+        guard = Guard(connect, settings, ears, plan.id, action, tell=watch.told.append, alert=alert)
         watch.reports.append(guard.run(lambda: not ended.wait(0.05)))
 
     watch = Watch(threading.Thread(target=run), ended)
@@ -328,7 +338,7 @@ def test_where_locks_are_held_longer_than_the_guard_lasts_the_breaker_opens_and_
 def test_a_server_that_is_away_for_a_moment_is_waited_for(house18: House, tmp_path: Path) -> None:
     plan = house18.plan(TABLE)
     settings = settings_of(house18, tmp_path)
-    log = GuardedLog(settings.logs, house18.database.name, "UTC")
+    ears = ears_of(house18, settings)
     apply(house18.db, plan)
     calls: list[int] = []
 
@@ -340,7 +350,7 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(house18: House, tmp_pa
 
     fails(house18, "SELECT * FROM users_old")
     told: list[str] = []
-    guard = Guard(connect, settings, log, plan.id, Action.ROLLBACK_ELEMENT, tell=told.append)
+    guard = Guard(connect, settings, ears, plan.id, Action.ROLLBACK_ELEMENT, tell=told.append)
     report = guard.run(lambda: not time.sleep(0.05))
     assert report.seen[0].outcome is Outcome.BROUGHT_BACK
     assert sum("it is being restarted" in line for line in told) == 1
@@ -348,8 +358,8 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(house18: House, tmp_pa
 
 def test_what_is_not_in_the_attic_cannot_be_guarded(house18: House, tmp_path: Path) -> None:
     settings = settings_of(house18, tmp_path)
-    log = GuardedLog(settings.logs, house18.database.name, "UTC")
-    guard = Guard(lambda: Database.connect(house18.database.dsn()), settings, log, "m1", Action.ALERT)
+    ears = ears_of(house18, settings)
+    guard = Guard(lambda: Database.connect(house18.database.dsn()), settings, ears, "m1", Action.ALERT)
     with pytest.raises(NothingInAtticError, match="nothing of it is in the attic"):
         guard.run(lambda: False)
 

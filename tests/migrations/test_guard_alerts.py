@@ -71,11 +71,11 @@ def test_a_failing_client_and_its_rollback_reach_webhook_file_and_figures(
     assert (first["rule"], first["severity"], first["element"]) == ("guard", "critical", TABLE)
     assert (first["application"], first["role"]) == ("shop", "postgres")
     assert f"{TABLE} is in use: postgres (shop, " in first["message"]
-    assert "failed with 42P01; the guard brings back" in first["message"]
+    assert "failed on primary with 42P01; the guard brings back" in first["message"]
     assert "has its name back" in back["message"]
     assert "circuit breaker is open" in back["message"]
     text = "\n".join(webhook.texts)
-    assert "failed with 42P01" in text
+    assert "failed on primary with 42P01" in text
     assert "has its name back" in text
     assert "secret" not in text + str(lines(tmp_path))
     assert {one.alerts for one in waiting(settings.data.directory)} == {0}

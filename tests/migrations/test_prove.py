@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics.grounds import Grounds
 from analytics.readiness import Facts, gather
 from analytics.rules import Rule
 from analytics.rules import backed_up as rule_of_backup
@@ -208,5 +209,6 @@ def test_where_nothing_can_be_restored_the_proof_stays(shop18: Shop, tmp_path: P
 def facts_of(shop: Shop) -> Facts:
     shop.db.execute("SELECT pg_stat_force_next_flush()")
     with Evidence.open(shop.settings.data.directory) as evidence:
-        found = gather(read_snapshot(shop.db), read_counters(shop.db), evidence, PolicySettings(), now())
+        grounds = Grounds(read_snapshot(shop.db), read_counters(shop.db), evidence, PolicySettings(), now())
+        found = gather(grounds)
     return next(facts for entry, facts in found if str(entry.element) == USERS)

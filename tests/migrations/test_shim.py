@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics.grounds import Grounds
 from analytics.readiness import readiness
 from analytics.store import Evidence
 from catalog.closure import dependants, present_element
@@ -331,7 +332,8 @@ def test_a_shim_is_no_use_and_no_obstacle_by_itself(shop: Shop, element: str, tm
     assert present is not None
     assert dependants(snapshot, present) == ()
     with Evidence.open(tmp_path) as evidence:
-        judged = readiness(snapshot, read_counters(shop.db), evidence, PolicySettings(), datetime.now(UTC))
+        live, policy = read_counters(shop.db), PolicySettings()
+        judged = readiness(Grounds(snapshot, live, evidence, policy, datetime.now(UTC)))
     rules = {rule.name: rule for rule in judged[0].rules}
     assert all(rule.met is not False or "exists again" not in rule.finding for rule in rules.values()), rules
     # What reads the view reads the element.

@@ -56,6 +56,7 @@ def test_a_thousand_elements_go_there_and_back(
     assert len(lines) < 60
     assert max(map(len, lines)) <= 100 + len(str(path))
     assert any("1,000 elements" in line for line in lines)
+    assert lines[-1].startswith("Review it, then `pgattic apply ")
 
     loaded = load_plan(path)
     assert loaded == plan
@@ -101,3 +102,5 @@ def test_a_plan_tells_who_wanted_it_and_what_holds_it(
     shown = " ".join(capsys.readouterr().out.split())
     assert "held by: view public.v refers to it" in shown
     assert "the rows of 1 table" in shown
+    assert "`apply` refuses it as it is" in shown
+    assert "Review it" not in shown

@@ -18,7 +18,7 @@ from migrations.apply import apply
 from migrations.errors import PlanDriftedError, RefusedError, RegistryError, RollbackError
 from migrations.findings import Severity
 from migrations.rollback import rollback
-from tests.fix_server import FreshDatabase
+from tests.fix_server import FreshDatabase, beside
 from tests.migrations.fix_shop import Shop
 
 
@@ -202,14 +202,8 @@ def test_a_held_lock_is_waited_for_briefly_and_tried_again(shop: Shop) -> None:
 def test_a_lock_that_never_comes_free_ends_in_an_error(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("migrations.retry._LONGEST_PAUSE_SECONDS", 0.01)
     plan = shop.plan("table:public.users_old")
-    with (
-        Database.connect(shop.database.dsn()) as reader,
-        Database.connect(shop.database.dsn(), lock_timeout_ms=20) as db,
-        reader.transaction(),
-    ):
-        reader.execute("SELECT count(*) FROM users_old")
-        with pytest.raises(LockTimeoutError):
-            apply(db, plan)
+    with beside(shop.database.dsn(), "SELECT count(*) FROM users_old") as db, pytest.raises(LockTimeoutError):
+        apply(db, plan)
     assert registry.migrations_of(shop.db)[0].state == "failed"
 
 
@@ -232,7 +226,7 @@ def test_an_element_renamed_by_hand_is_not_touched(shop: Shop) -> None:
 
 
 def test_rolling_back_nothing_is_an_error(shop: Shop) -> None:
-    with pytest.raises(RollbackError, match="nothing in the attic"):
+    with pytest.raises(RollbackError, match="m20250101-ffffff: nothing of it is in the attic"):
         rollback(shop.db, migration_id="m20250101-ffffff")
 
 

@@ -145,7 +145,7 @@ def test_what_another_role_runs_is_not_shown_to_one_without_rights(bench18: Benc
 
 def test_many_blockers_are_counted() -> None:
     def blocker(pid: int) -> Blocker:
-        return Blocker(1, pid, True, "AccessShareLock", "", "", "active", None, None, 2.0)
+        return Blocker(1, pid, True, "", "", "active", None, None, 2.0)
 
     said = describe([blocker(pid) for pid in range(1, 6)])
     assert "pid 3" in said

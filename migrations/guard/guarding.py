@@ -1,10 +1,10 @@
-"""The guard: watches the log after an apply, and brings back what is still used by its former name."""
+"""Watches one migration through the ears, and brings back what is still used by its former name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from analytics.sentences import count
@@ -22,8 +22,10 @@ from catalog.reading import read_snapshot
 from catalog.settings import Settings
 from migrations import audit, breaker, registry
 from migrations.audit import Event
-from migrations.errors import NothingInAtticError
-from migrations.guard_log import Failure, GuardedLog, history_of
+from migrations.errors import NothingInAtticError, RollbackError
+from migrations.guard.ears import Ears
+from migrations.guard.failures import Failure, FormerNames
+from migrations.guard.servers import Blind
 from migrations.rollback import Scope, rollback
 
 _RULE = "guard"
@@ -66,7 +68,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Report:
-    """What a guard saw and did; `still_in_attic` is what it left there."""
+    """What a guard saw and did.
+
+    `still_in_attic` is what it left there, `blind` whose logs it did not hear.
+    """
 
     migration_id: str
     action: Action
@@ -75,6 +80,7 @@ class Report:
     ended: str
     seen: tuple[Seen, ...]
     still_in_attic: tuple[Element, ...]
+    blind: tuple[Blind, ...] = ()
 
 
 @dataclass
@@ -94,14 +100,14 @@ class _Waiting:
 @dataclass
 class Guard:
     """Watches one migration; `tell` is given each event in one line, `alert` a row of ALERT for what a person
-    must know. Neither may wait for anything.
+    must know. Neither may wait for anything. `ears` have been told from when on to hear.
 
     `connect` opens a session for each rollback, so that a restarted server is no obstacle.
     """
 
     connect: Callable[[], Database]
     settings: Settings
-    log: GuardedLog
+    ears: Ears
     migration_id: str
     action: Action
     tell: Callable[[str], None] = lambda _: None
@@ -111,20 +117,15 @@ class Guard:
     _inside: set[Element] = field(default_factory=set)
 
     def run(self, wait: Callable[[], bool]) -> Report:
-        """Watch until `wait` (for a change of the log) returns False, or nothing is left to guard.
+        """Watch until `wait` (for a change of the logs) returns False, or nothing is left to guard.
 
         Whoever ends the guard by a signal leaves things as they are then.
         """
         began_at = datetime.now(UTC)
-        with self.connect() as db:
-            self._inside = {item.element for item in registry.in_attic(db, migration_id=self.migration_id)}
-            history = history_of(read_snapshot(db))
-        if not self._inside:
-            raise _nothing_of_it(self.migration_id)
+        names = self._begun(wait)
         ended = "its time was over, or it was ended"
         while True:
-            for failure in self.log.failures(history):
-                self._hear(failure)
+            self._listen(names)
             self._bring_back()
             if not self._inside:
                 ended = "nothing was left to guard"
@@ -140,10 +141,58 @@ class Guard:
             ended,
             tuple(self._seen.values()),
             tuple(sorted(self._inside)),
+            self.ears.blind,
+        )
+
+    def _begun(self, wait: Callable[[], bool]) -> FormerNames:
+        """Read what is guarded; the rename is done, so that a server that is away just now is waited for."""
+        while True:
+            try:
+                with self.connect() as db:
+                    inside = registry.in_attic(db, migration_id=self.migration_id)
+                    names = FormerNames(read_snapshot(db))
+                break
+            except DatabaseError as error:
+                if not _passes(error) or not wait():
+                    raise
+                self.tell(f"cannot begin: {error}; trying again")
+                sleep(_FIRST_PAUSE_SECONDS)
+        self._inside = {item.element for item in inside}
+        if not self._inside:
+            raise _nothing_of_it(self.migration_id)
+        return names
+
+    def _listen(self, names: FormerNames) -> None:
+        """Hear what is new, and act on it before more of it is understood."""
+        for heard in self.ears.hear():
+            if isinstance(heard, Blind):
+                self._tell_of_blindness(heard)
+                continue
+            for failure in names.failures(heard):
+                self._hear(failure)
+            self._bring_back()
+
+    def _tell_of_blindness(self, blind: Blind) -> None:
+        if blind.until is not None:
+            self.tell(f"node {blind.node} is heard again, from where its log was left")
+            return
+        self.tell(f"blind: {blind}; trying again")
+        self.alert(
+            {
+                "occurred_at": blind.since,
+                "raised_at": datetime.now(UTC),
+                "rule": _RULE,
+                "severity": Severity.WARNING.value,
+                "message": f"the guard of {self.migration_id} is blind: {blind}; it goes on trying",
+                "node": blind.node,
+            }
         )
 
     def _hear(self, failure: Failure) -> None:
         element = failure.element
+        if failure.migration_id != self.migration_id:
+            # From an earlier time in the attic: a copy of a log came late.
+            return
         if element not in self._inside:
             # Of another migration, or brought back a moment ago.
             if element in self._seen:
@@ -178,10 +227,27 @@ class Guard:
                 with self.connect() as db, audit.sealing(db, self.settings):
                     done = self._rolled_back(db, scope, waiting.failure)
             except PgatticError as error:
+                if isinstance(error, RollbackError) and self._is_back(element):
+                    continue
                 waiting.put_off()
                 self._failed(scope, waiting.failure, error)
                 continue
             self._came_back(done)
+
+    def _is_back(self, element: Element) -> bool:
+        """Whether somebody else was faster; a replica may hear of that after the statement failed there."""
+        try:
+            with self.connect() as db:
+                if registry.in_attic(db, migration_id=self.migration_id, element=element):
+                    return False
+        except DatabaseError:
+            return False
+        self.tell(f"{element} has its name back already, by somebody else")
+        self._inside.discard(element)
+        seen = self._seen[element]
+        seen.outcome, seen.why = Outcome.BROUGHT_BACK, "by somebody else"
+        del self._waiting[element]
+        return True
 
     def _scope(self, element: Element) -> Scope:
         is_whole = self.action is Action.ROLLBACK_MIGRATION
@@ -259,6 +325,7 @@ class Guard:
                 "role": failure.role or None,
                 "application": failure.application or None,
                 "client": failure.client or None,
+                "node": failure.node,
             }
         )
 
@@ -270,6 +337,7 @@ class Guard:
             {
                 "action": self.action.value,
                 "element": str(failure.element),
+                "node": failure.node,
                 "failed_at": failure.occurred_at.isoformat(),
                 "sqlstate": failure.sqlstate,
                 "role": failure.role,
@@ -285,7 +353,7 @@ def _used(failure: Failure) -> str:
     """Who failed on what, without the statement: that goes to no chat."""
     whence = ", ".join(part for part in (failure.application, failure.client) if part)
     who = f"{failure.role or 'somebody'}" + (f" ({whence})" if whence else "")
-    return f"{failure.element} is in use: {who} failed with {failure.sqlstate}"
+    return f"{failure.element} is in use: {who} failed on {failure.node} with {failure.sqlstate}"
 
 
 def _passes(error: PgatticError) -> bool:
