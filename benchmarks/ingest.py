@@ -32,6 +32,7 @@ from catalog.errors import FINDING
 from catalog.objects import Column, Relation
 from catalog.reading import to_json
 from catalog.snapshot import Snapshot
+from ingest.logs.csvlog import COLUMNS, USED
 
 RECORDS = 1_000_000
 TABLES = 60
@@ -46,19 +47,6 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DEPRECATED = "users_old_deprecated_20261101_unused"
 MEGABYTE = 1024 * 1024
 
-# fmt: off
-_COLUMNS = (
-    "log_time", "user_name", "database_name", "process_id", "connection_from", "session_id",
-    "session_line_num", "command_tag", "session_start_time", "virtual_transaction_id", "transaction_id",
-    "error_severity", "sql_state_code", "message", "detail", "hint", "internal_query",
-    "internal_query_pos", "context", "query", "query_pos", "location", "application_name",
-    "backend_type", "leader_pid", "query_id",
-)
-_NOT_NEEDED = {
-    "process_id", "command_tag", "session_start_time", "virtual_transaction_id", "transaction_id",
-    "error_severity", "hint", "location", "backend_type", "leader_pid", "query_id",
-}
-# fmt: on
 _SCAN = """
 import sys, time, duckdb
 connection = duckdb.connect()
@@ -212,8 +200,8 @@ def ingest(place: Path, log: Path) -> Run:
 
 def scan(place: Path, log: Path) -> Run:
     """DuckDB's scan alone: the seconds of the query, without the start of its process."""
-    columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in _COLUMNS) + "}"
-    wanted = " + ".join(f"sum(strlen({name}))" for name in _COLUMNS if name not in _NOT_NEEDED)
+    columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS) + "}"
+    wanted = " + ".join(f"sum(strlen({name}))" for name in USED)
     query = (
         f"SELECT {wanted} FROM read_csv('{log}', columns = {columns}, header = false, delim = ',',"
         " quote = '\"', escape = '\"', new_line = '\\n', max_line_size = 100000000)"

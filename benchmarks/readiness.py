@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics.grounds import Grounds
 from analytics.readiness import Readiness, Verdict, readiness
 from analytics.store import Evidence
 from catalog.attic import AtticEntry
@@ -35,6 +36,14 @@ IN_ATTIC, OTHERS, STILL_USED = 1_000, 4_000, 200
 ACCESSES, ROWS_OF_THE_ATTIC = 1_000_000_000, 10_000_000
 NODES = ("primary", "replica")
 REACH_SECONDS, AIM_SECONDS, REPEATS = 2.0, 1.0, 5
+# What the rows of all statements have in common.
+_READ = {
+    "node": "primary",
+    "operation": "read",
+    "implicit": False,
+    "ambiguous": False,
+    "database": "shop",
+}
 
 
 def name(number: int) -> str:
@@ -126,18 +135,14 @@ def _hourly(elements: pa.Array, start: datetime, days: int) -> pa.Table:
     return _table(
         "usage_hourly",
         rows,
+        **_READ,
         hour=hours,
         first_at=hours,
         last_at=hours,
         element=pa.concat_arrays([used] * 24),
-        node="primary",
-        operation="read",
         outcome="ok",
         source="log",
-        implicit=False,
-        ambiguous=False,
         role="shop",
-        database="shop",
         application="web",
         statement_id="s1",
         uses=ACCESSES // (rows * days) + 1,
@@ -150,17 +155,13 @@ def _accesses(start: datetime, rows: int) -> pa.Table:
     return _table(
         "access",
         rows,
+        **_READ,
         occurred_at=pa.array([start + step * row for row in range(rows)]),
         element=pa.array([f"table:public.{name(row % STILL_USED)}" for row in range(rows)]),
-        node="primary",
-        operation="read",
         outcome="error",
         source="error",
-        implicit=False,
-        ambiguous=False,
         sqlstate="42P01",
         role="report_job",
-        database="shop",
         application="monthly_report",
         client="10.0.0.1",
         statement_id="s2",
@@ -172,8 +173,13 @@ def _accesses(start: datetime, rows: int) -> pa.Table:
     )
 
 
+def _looks(start: datetime) -> list[tuple[str, datetime]]:
+    """Which node was looked at when, on a day."""
+    return [(node, start + HOUR * hour) for hour in range(24) for node in NODES]
+
+
 def _counters(start: datetime) -> pa.Table:
-    looks = [(node, start + HOUR * hour) for hour in range(24) for node in NODES]
+    looks = _looks(start)
     rows = len(looks) * (IN_ATTIC + OTHERS)
     numbers = pa.array(range(IN_ATTIC + OTHERS))
     return _table(
@@ -195,7 +201,7 @@ def _counters(start: datetime) -> pa.Table:
 
 
 def _samples(start: datetime) -> pa.Table:
-    looks = [(node, start + HOUR * hour) for hour in range(24) for node in NODES]
+    looks = _looks(start)
     return _table(
         "sample",
         len(looks),
@@ -247,7 +253,7 @@ def judge(folder: Path, snapshot: Snapshot, days: int) -> tuple[list[Readiness],
     live = CounterSample(NOW, NOW - 400 * DAY, None, counters, NOW - 400 * DAY)
     started = time.perf_counter()
     with Evidence.open(folder) as evidence:
-        found = readiness(snapshot, live, evidence, policy, NOW, NODES)
+        found = readiness(Grounds(snapshot, live, evidence, policy, NOW, NODES))
     return found, time.perf_counter() - started
 
 

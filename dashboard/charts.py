@@ -138,7 +138,7 @@ def _shades(gaps: Iterable[Gap], shown: Window) -> alt.Chart:
     )
     chart: alt.Chart = (
         alt.Chart(frame)
-        .mark_rect(color=_GREY, opacity=0.22, clip=True)
+        .mark_rect(color=_GREY, opacity=0.3, clip=True)
         .encode(x=_time("start", shown), x2="end:T", tooltip=["what:N", "from:N", "to:N"])
     )
     return chart

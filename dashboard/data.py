@@ -6,14 +6,15 @@ Cached answers are frozen and belong to everybody who looks: nobody changes them
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import streamlit as st
 
-from analytics.coverage import watched
+from analytics.coverage import Watched, watched
+from analytics.grounds import Grounds, read_grounds
 from analytics.readiness import Verdict, assess, gather
 from analytics.servers import servers_watched
 from analytics.store import Evidence
@@ -24,13 +25,9 @@ from analytics.usage import (
     usage_by_element,
     uses_of,
 )
-from catalog.counters import CounterSample, read_counters
 from catalog.database import describe_target
 from catalog.elements import Element
 from catalog.errors import DatabaseError, SettingsError
-from catalog.reading import read_snapshot
-from catalog.settings import Settings
-from catalog.snapshot import Snapshot
 from catalog.terminal import Invocation
 from dashboard.facts import catalog_facts
 from dashboard.model import AlertRow, AtticRow, ElementDetail, Overview
@@ -49,35 +46,29 @@ _SENSORS = {Source.SENSOR: ("canary", "trigger"), Source.AUDIT: ("grant",)}
 _DEFAULT_WINDOW = timedelta(days=30)
 
 
-@dataclass(frozen=True)
-class _Ground:
-    """What the database says."""
-
-    snapshot: Snapshot
-    counters: CounterSample
-    migrations: tuple[MigrationRow, ...]
-
-
 def overview(config: Path | None, now: datetime) -> Overview:
     """Gather the overview; raises SettingsError and EvidenceError, but not for a database that is away."""
-    settings = Invocation(config).settings
-    ground, notice = _look(config)
+    invoked = Invocation(config)
+    settings = invoked.settings
     with Evidence.open(settings.data.directory) as evidence:
-        if ground:
-            rows, restored = _rows(ground, evidence, settings, now)
-        else:
-            rows, restored = _rows_of_evidence(evidence), ()
+        grounds, migrations, notice = _look(invoked, evidence, now)
+        rows, restored = _rows(grounds) if grounds else (_rows_of_evidence(evidence), ())
         since = min((row.entry.deprecated_at for row in rows if row.entry), default=now - _DEFAULT_WINDOW)
+        if grounds:
+            seen = servers_watched(grounds, since)
+        else:
+            # Samples of counters say nothing without the counters as they are now; the logs do.
+            seen = watched(evidence, since, now, settings.node_names, settings.policy)
         shown = window(since, now)
         return Overview(
             read_at=now,
             since=since,
-            database=ground.snapshot.database if ground else describe_target(settings.database.dsn),
+            database=grounds.snapshot.database if grounds else describe_target(settings.database.dsn),
             notice=notice,
             rows=rows,
             restored=restored,
-            migrations=ground.migrations if ground else (),
-            watch=_watch(ground, evidence, settings, rows, since, now),
+            migrations=migrations,
+            watch=_watch(seen, rows, since, now),
             alerts=_alerts(evidence),
             shown=shown,
             timeline=_timeline(evidence, shown, since),
@@ -99,13 +90,14 @@ def element_detail(
     with Evidence.open(settings.data.directory) as evidence:
         groups = [group for name in names for group in uses_of(evidence, name, since)]
         counted, shown = hourly_detail(evidence, since), window(since, now)
+        seen = watched(evidence, since, now, settings.node_names, settings.policy)
         return ElementDetail(
             since=since,
             until=now,
             groups=tuple(sorted(groups, key=lambda group: group.last_at, reverse=True)),
             shown=shown,
             timeline=_timeline(evidence, shown, since, names),
-            watch=_watch(None, evidence, settings, (), since, now),
+            watch=_watch(seen, (), since, now),
             hourly=next((counted[name] for name in names if name in counted), None),
             texts={
                 row["statement_id"]: row["text"]
@@ -150,36 +142,35 @@ def forget() -> None:
     cached_detail.clear()
 
 
-def _look(config: Path | None) -> tuple[_Ground | None, str | None]:
-    """Read the database, or say why not."""
+def _look(
+    invoked: Invocation, evidence: Evidence, now: datetime
+) -> tuple[Grounds | None, tuple[MigrationRow, ...], str | None]:
+    """Read the database and its registry, or say why not."""
     try:
-        with Invocation(config).connect() as db:
-            snapshot, counters = read_snapshot(db), read_counters(db)
+        with invoked.connect() as db:
+            grounds = read_grounds(db, invoked.settings, evidence, now)
             try:
-                return _Ground(snapshot, counters, tuple(migrations_of(db))), None
+                return grounds, tuple(migrations_of(db)), None
             except MigrationError as error:
-                return _Ground(snapshot, counters, ()), str(error)
+                return grounds, (), str(error)
     except (DatabaseError, SettingsError) as error:
-        return None, str(error)
+        return None, (), str(error)
 
 
-def _rows(
-    ground: _Ground, evidence: Evidence, settings: Settings, now: datetime
-) -> tuple[tuple[AtticRow, ...], tuple[AtticRow, ...]]:
+def _rows(grounds: Grounds) -> tuple[tuple[AtticRow, ...], tuple[AtticRow, ...]]:
+    snapshot, policy, now = grounds.snapshot, grounds.policy, grounds.now
     # One former name can be in the attic twice, where somebody made its like anew and that went there too.
     judged = {
-        (entry.element, entry.migration_id): (assess(entry, facts, settings.policy, now), facts)
-        for entry, facts in gather(
-            ground.snapshot, ground.counters, evidence, settings.policy, now, settings.node_names
-        )
+        (entry.element, entry.migration_id): (assess(entry, facts, policy, now), facts)
+        for entry, facts in gather(grounds)
     }
-    seen = _Seen(evidence)
+    seen = _Seen(grounds.evidence)
     rows: list[AtticRow] = []
     restored: dict[Element, AtticRow] = {}
-    for entry in ground.snapshot.attic:  # oldest first, so the latest stay of a restored element is kept
+    for entry in snapshot.attic:  # oldest first, so the latest stay of a restored element is kept
         verdict, known = judged.get((entry.element, entry.migration_id), (None, None))
-        facts = catalog_facts(ground.snapshot, entry) if entry.is_in_attic else None
-        wanted = settings.policy.of(entry.element.kind).sources
+        facts = catalog_facts(snapshot, entry) if entry.is_in_attic else None
+        wanted = policy.of(entry.element.kind).sources
         row = AtticRow(entry.element, entry, verdict, 0, None, facts, known, wanted)
         uses, last_use_at = seen.since(row.since or now, row.names)
         row = replace(row, uses=uses, last_use_at=last_use_at)
@@ -241,23 +232,12 @@ def _timeline(
     )
 
 
-def _watch(
-    ground: _Ground | None,
-    evidence: Evidence,
-    settings: Settings,
-    rows: Iterable[AtticRow],
-    since: datetime,
-    until: datetime,
-) -> Watch:
-    """When the servers were watched; without the database, when their logs were read."""
-    if ground is None:
-        found = watched(evidence, since, until, settings.node_names, settings.policy)
-    else:
-        found = servers_watched(evidence, ground.counters, settings.policy, settings.node_names, since, until)
+def _watch(seen: Watched, rows: Iterable[AtticRow], since: datetime, until: datetime) -> Watch:
+    """When the servers were watched, without what had nothing to watch."""
     # Nothing is armed anywhere: that the log would show its lines says nothing.
     armed = {sensor for row in rows if row.entry for sensor in row.entry.sensors}
     idle = {source for source, sensors in _SENSORS.items() if armed.isdisjoint(sensors)}
-    found = {source: nodes for source, nodes in found.items() if source not in idle}
+    found = {source: nodes for source, nodes in seen.items() if source not in idle}
     return watch(found, since, until, {Source.ERROR.value, *(one for row in rows for one in row.wanted)})
 
 

@@ -16,6 +16,7 @@ from catalog.elements import Element
 from dashboard.facts import CatalogFacts
 from dashboard.watch import Watch, watch
 from dashboard.window import Window
+from ingest.schemas import Source
 from migrations.registry import MigrationRow
 
 
@@ -68,6 +69,11 @@ class AtticRow:
         own = self.seen.reconciled(self.seen.since) if counts(self.entry, self.seen) else Reconciled()
         calls = self.seen.called.calls if self.seen.called else 0
         return own.uses + self.seen.checked(self.seen.since).uses + calls > 0
+
+    @property
+    def is_log_read(self) -> bool:
+        """Whether any log was read that would have told of a failing use; else its silence says nothing."""
+        return self.seen is None or any(self.seen.watched.get(Source.ERROR, {}).values())
 
     @property
     def called_statements(self) -> tuple[str, ...]:

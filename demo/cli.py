@@ -15,6 +15,7 @@ import typer
 from rich.panel import Panel
 from rich.text import Text
 
+from catalog.errors import os_error_as
 from catalog.terminal import console
 from catalog.throwaway import EMBEDDED_BIN, ThrowawayServer
 from dashboard.server import check_port
@@ -91,15 +92,9 @@ def _perform(stage: Stage, port: int | None) -> None:
 def _folder(keep: Path | None) -> Path:
     if keep is None:
         return Path(tempfile.mkdtemp(prefix="pgattic-demo-"))
-    try:
+    with os_error_as(FolderUnusableError, "cannot be used", where=keep, todo="Name a new folder"):
         keep.mkdir(parents=True, exist_ok=True)
         is_empty = not any(keep.iterdir())
-    except OSError as error:
-        raise FolderUnusableError(
-            f"cannot be used: {(error.strerror or 'error').lower()}",
-            where=str(keep),
-            todo="Name a new folder",
-        ) from error
     if not is_empty:
         raise FolderUnusableError("is not empty", where=str(keep), todo="Name a new or an empty folder")
     return keep.resolve()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -98,3 +99,26 @@ def fresh_database(server: ThrowawayServer) -> Iterator[FreshDatabase]:
         with Database.connect(server.dsn(name)) as db:
             yield FreshDatabase(server, name, db)
         admin.execute(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
+
+
+class _UndoneError(Exception):
+    pass
+
+
+@contextmanager
+def undone(db: Database) -> Iterator[None]:
+    """A transaction that leaves nothing behind."""
+    try:
+        with db.transaction():
+            yield
+            raise _UndoneError  # noqa: TRY301 (it is what undoes)
+    except _UndoneError:
+        pass
+
+
+@contextmanager
+def beside(dsn: str, work: str) -> Iterator[Database]:
+    """A session that waits only briefly for locks, beside one whose transaction has done some work."""
+    with Database.connect(dsn) as user, Database.connect(dsn, lock_timeout_ms=50) as other, undone(user):
+        user.execute(work)
+        yield other

@@ -156,7 +156,7 @@ def test_commands_without_a_registry_do_not_fall_over(
 
 def test_rollback_wants_one_thing_to_roll_back(run: CommandLine, shop: FreshDatabase) -> None:
     is_one_line_error(run("rollback"), 2, "either a migration or --element")
-    is_one_line_error(run("rollback", "m20250101-000000", "--yes"), 1, "nothing in the attic")
+    is_one_line_error(run("rollback", "m20250101-000000", "--yes"), 1, "nothing of it is in the attic")
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://me:hunter2@db/shop", "dbname=shop password=hunter2"])

@@ -56,7 +56,7 @@ def show() -> None:
     watch = (row.watch(overview.read_at) if row else None) or detail.watch
     if row and row.readiness:
         _rules(row.readiness)
-    _uses(detail)
+    _uses(detail, is_known=row is not None)
     if row and row.seen:
         if row.seen.called and row.seen.called.steps:
             _called(row.seen.called, detail)
@@ -180,11 +180,13 @@ def _gaps(watch: Watch) -> None:
             st.caption(f"The longest {_GAPS_SHOWN}; `pgattic coverage --json` tells all.")
 
 
-def _uses(detail: ElementDetail) -> None:
+def _uses(detail: ElementDetail, *, is_known: bool) -> None:
     st.subheader("Who uses it")
     if not detail.groups:
-        seen = detail.watch.log.covered_seconds
-        told = "The logs show no use" if seen else "No log was read"
+        # What was never renamed does not fail: then failed statements alone tell nothing.
+        tells = is_known or Source.LOG in detail.watch.sources
+        told = "The logs show no use" if tells else "Only failed statements were read"
+        told = told if detail.watch.log.covered_seconds else "No log was read"
         st.markdown(f"{told} since {at(detail.since)} UTC.")
         return
     by_statement: dict[str | None, list[UseGroup]] = defaultdict(list)

@@ -121,7 +121,7 @@ def _table(rows: list[AtticRow], now: datetime) -> None:
 
 def _stay(row: AtticRow, now: datetime) -> str:
     """How long it has been in the attic, and what the logs show of it there."""
-    uses = count(row.uses, "use") if row.uses else "no use in the logs"
+    uses = count(row.uses, "use") if row.uses else "no use in the logs" if row.is_log_read else "no log read"
     last = f", the last {ago(row.last_use_at, now)}" if row.last_use_at else ""
     since = f"{duration(now - row.entry.deprecated_at)} in the attic · " if row.entry else ""
     return f":gray[{since}{uses}{last}]"
@@ -200,6 +200,7 @@ def _alert(alert: AlertRow, now: datetime) -> None:
                     ELEMENT_PAGE,
                     label=plain(alert.element.path),
                     icon=KIND_ICONS[alert.element.kind],
+                    help=plain(str(alert.element)),
                     query_params={"element": str(alert.element)},
                 )
         st.markdown(_small(f"{plain(alert.what)}  \n:gray[{ago(alert.occurred_at, now)}{again}]"))

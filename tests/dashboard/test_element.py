@@ -114,6 +114,8 @@ def test_element_that_never_was_in_the_attic_is_not_called_unused(shop: Shop, op
     text = shown(open_app(shop.config, "table:public.customers"))
     assert "table:public.customers is not in the attic and was not" in text
     assert "its uses could not be seen" in text
+    assert "Only failed statements were read since" in text
+    assert "no use" not in text
     assert "unused" not in text
 
 

@@ -87,6 +87,17 @@ def test_page_tells_who_uses_what_first(shop: Shop, open_app: Opener) -> None:
     assert "reporting (monthly_report, 10.0.3.17) failed with 42P01" in text
 
 
+def test_where_no_log_was_read_its_silence_is_not_called_no_use(
+    shop: Shop, tmp_path: Path, open_app: Opener
+) -> None:
+    with_nothing = shop.config.read_text().replace('directory = "evidence"', f'directory = "{tmp_path}/none"')
+    config = tmp_path / "pgattic.toml"
+    config.write_text(with_nothing)
+    text = shown(open_app(config))
+    assert "in the attic · no log read" in text
+    assert "no use in the logs" not in text
+
+
 def test_alerts_of_one_cause_stand_once(shop: Shop) -> None:
     alerts = overview(shop.config, shop.now).alerts
     assert (alerts[0].element, alerts[0].times) == (shops.MONTHLY_SALES, 12)
