@@ -1,5 +1,6 @@
 """The home of deltalake: evidence tables whose rows commit together with the position they came from."""
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -174,7 +175,10 @@ class Store:
         table = self._table(name)
         if table is None:
             return
-        with self._writing(name, "cannot be compacted"):
+        with self._writing(name, "cannot be compacted"), self._compacting(name, waits=is_thorough) as is_ours:
+            if not is_ours:
+                return
+            table.update_incremental()
             has = table.metadata().configuration
             if any(has.get(key) != value for key, value in _PROPERTIES.items()):
                 table.alter.set_table_properties(_PROPERTIES)
@@ -186,6 +190,20 @@ class Store:
             self._checkpoint(name, table)
             self._open[name].cleanup_metadata()
             self._scattered[name] = 0
+
+    @contextmanager
+    def _compacting(self, name: str, *, waits: bool) -> Iterator[bool]:
+        """Whether nobody else joins the files of the table: `ingest` and `collect` are two processes.
+
+        Two that join the same files at once could both succeed, and their rows would be there twice.
+        """
+        with (self.data_directory / f"{name}.compaction").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def _checkpoint_if_due(self, name: str, table: DeltaTable | None) -> None:
         if table is None:
