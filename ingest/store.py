@@ -172,13 +172,13 @@ class Store:
 
     def compact(self, name: str, *, is_thorough: bool = False) -> None:
         """Join the small files of each day and remove what no version needs; positions and rows stay."""
-        table = self._table(name)
-        if table is None:
+        if not self._is_born(name):
             return
         with self._writing(name, "cannot be compacted"), self._compacting(name, waits=is_thorough) as is_ours:
-            if not is_ours:
+            # Opened only now: what another process has joined meanwhile is not joined again.
+            table = self._table(name) if is_ours else None
+            if table is None:
                 return
-            table.update_incremental()
             has = table.metadata().configuration
             if any(has.get(key) != value for key, value in _PROPERTIES.items()):
                 table.alter.set_table_properties(_PROPERTIES)
