@@ -1,11 +1,12 @@
 """The home of deltalake: evidence tables whose rows commit together with the position they came from."""
 
 import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from time import monotonic
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from deltalake import (
     Transaction,
     write_deltalake,
 )
-from deltalake.exceptions import DeltaError, DeltaProtocolError
+from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError
 
 from ingest.errors import StoreError
 from ingest.schemas import TABLES
@@ -28,6 +29,10 @@ _PROPERTIES = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",
 }
+# A table that was open for longer is opened anew: what was committed meanwhile may be gone from the log.
+_OPEN_SECONDS = 3600
+# How often rows are removed once more when another process adds some at the same moment.
+_ATTEMPTS = 10
 # A commit takes longer with every commit since the last checkpoint; one costs about three commits.
 _COMMITS_BETWEEN_CHECKPOINTS = 50
 # The library would list the whole log after every commit for its own checkpoints and cleaning.
@@ -50,11 +55,16 @@ class Partition:
 
 
 class Store:
-    """The evidence tables under one data directory; one writer at a time, any number of readers."""
+    """The evidence tables under one data directory, which any number of processes may read and append to.
+
+    What writes rows again that are there (`rewrite`, `remove_before`, `compact`) is done to a table by one
+    process at a time.
+    """
 
     def __init__(self, data_directory: Path) -> None:
         self.data_directory = data_directory
         self._open: dict[str, DeltaTable] = {}
+        self._opened: dict[str, float] = {}
         self._checkpoints: dict[str, int] = {}
         self._scattered: dict[str, int] = {}
 
@@ -67,31 +77,58 @@ class Store:
 
         A table of no rows commits too: the version alone moves. Raises StoreError.
         """
-        marks = [Transaction(*transaction)] if transaction else None
         with self._writing(name, "cannot be written"):
-            # The only writer has the newest version open already; to look for a newer one takes long.
-            table = self._open.get(name) or self._table(name)
-            write_deltalake(
-                table or self._path(name),
-                rows.cast(TABLES[name]),
-                mode="append",
-                partition_by=[_PARTITION],
-                # A table of an earlier version of pgattic may lack columns.
-                schema_mode="merge",
-                configuration=None if table else _PROPERTIES,
-                commit_properties=CommitProperties(app_transactions=marks),
-                post_commithook_properties=_NO_HOOKS,
-            )
+            # Rows can be added to an older version; to look for a newer one takes long.
+            table = self._still_open(name) or self._table(name)
+            try:
+                self._append(name, table, rows, transaction)
+            except CommitFailedError:
+                # Another process wrote rows again at the same moment: now, none does.
+                with self._alone(name, waits=True):
+                    position = _position(table, transaction)
+                    self._open.pop(name, None)
+                    table = self._table(name)
+                    if _position(table, transaction) != position:
+                        # It reads the same log, and these rows are there.
+                        raise
+                    self._append(name, table, rows, transaction)
             self._checkpoint_if_due(name, table)
             if name in self._scattered:
                 self._scattered[name] += 1
 
-    def replace(self, name: str, rows: pa.Table, *, day: date | None = None) -> None:
-        """Put rows in place of all that the table holds (of one day); positions stay. Raises StoreError."""
-        with self._writing(name, "cannot be written anew"):
+    def _append(
+        self, name: str, table: DeltaTable | None, rows: pa.Table, transaction: tuple[str, int] | None
+    ) -> None:
+        marks = [Transaction(*transaction)] if transaction else None
+        write_deltalake(
+            table or self._path(name),
+            rows.cast(TABLES[name]),
+            mode="append",
+            partition_by=[_PARTITION],
+            # A table of an earlier version of pgattic may lack columns.
+            schema_mode="merge",
+            configuration=None if table else _PROPERTIES,
+            commit_properties=CommitProperties(app_transactions=marks),
+            post_commithook_properties=_NO_HOOKS,
+        )
+
+    def rewrite(
+        self, name: str, change: Callable[[pa.Table], pa.Table | None], *, day: date | None = None
+    ) -> None:
+        """Put what `change` makes of all rows (of one day) in their place; None leaves them. Positions stay.
+
+        What another process appends meanwhile stays as well; with a `day`, it is an error. Raises StoreError.
+        """
+        if not self._is_born(name):
+            return
+        with self._writing(name, "cannot be written anew"), self._alone(name, waits=True):
             table = self._table(name)
+            rows = change(self._read(name, TABLES[name].names, day)) if table else None
+            if table is None or rows is None:
+                return
+            # The version that was read: of a newer one, rows would be lost that `change` has not seen.
             write_deltalake(
-                table or self._path(name),
+                table,
                 rows.cast(TABLES[name]),
                 mode="overwrite",
                 partition_by=[_PARTITION],
@@ -102,11 +139,18 @@ class Store:
 
     def remove_before(self, name: str, day: date) -> int:
         """Take away the rows of the days before `day` and give their number; positions stay."""
+        if not self._is_born(name):
+            return 0
+        with self._writing(name, "cannot be cleared of old rows"), self._alone(name, waits=True):
+            for _ in range(_ATTEMPTS - 1):
+                with suppress(CommitFailedError):
+                    return self._remove_before(name, day)
+            return self._remove_before(name, day)
+
+    def _remove_before(self, name: str, day: date) -> int:
         table = self._table(name)
         removed = sum(part.rows for part in self.partitions(name) if part.day < day)
-        if table is None or not removed:
-            return 0
-        with self._writing(name, "cannot be cleared of old rows"):
+        if table is not None and removed:
             table.delete(f"day < '{day.isoformat()}'", post_commithook_properties=_NO_HOOKS)
         return removed
 
@@ -141,21 +185,8 @@ class Store:
 
         A column that no commit had yet is null.
         """
-        table = self._table(name)
-        schema = pa.schema([TABLES[name].field(column) for column in columns])
-        if table is None:
-            return schema.empty_table()
-        there = {field.name for field in table.schema().fields}
-        filters = [(_PARTITION, "=", day)] if day else None
-        with self._writing(name, "cannot be read", pa.ArrowException):
-            found = table.to_pyarrow_table(
-                filters=filters, columns=[column for column in columns if column in there]
-            )
-        for column in columns:
-            if column not in there:
-                nothing = pa.nulls(len(found), schema.field(column).type)
-                found = found.append_column(schema.field(column), nothing)
-        return found.select(columns).cast(schema)
+        self._table(name)
+        return self._read(name, columns, day)
 
     def distinct(self, name: str, column: str) -> set[str]:
         """The values of a column of text, in bounded memory."""
@@ -174,7 +205,7 @@ class Store:
         """Join the small files of each day and remove what no version needs; positions and rows stay."""
         if not self._is_born(name):
             return
-        with self._writing(name, "cannot be compacted"), self._compacting(name, waits=is_thorough) as is_ours:
+        with self._writing(name, "cannot be compacted"), self._alone(name, waits=is_thorough) as is_ours:
             # Opened only now: what another process has joined meanwhile is not joined again.
             table = self._table(name) if is_ours else None
             if table is None:
@@ -192,18 +223,37 @@ class Store:
             self._scattered[name] = 0
 
     @contextmanager
-    def _compacting(self, name: str, *, waits: bool) -> Iterator[bool]:
-        """Whether nobody else joins the files of the table: `ingest` and `collect` are two processes.
+    def _alone(self, name: str, *, waits: bool) -> Iterator[bool]:
+        """Whether nobody else writes rows of the table again: `ingest` and `collect` are two processes.
 
-        Two that join the same files at once could both succeed, and their rows would be there twice.
+        deltalake 1.6 lets two succeed that join the same files, or that join files and replace their rows
+        (only rows of one day, or those removed, are looked after): all would be there twice.
         """
-        with (self.data_directory / f"{name}.compaction").open("a") as file:
+        with (self.data_directory / f"{name}.lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
             else:
                 yield True
+
+    def _read(self, name: str, columns: list[str], day: date | None) -> pa.Table:
+        """Read the version that is open."""
+        table = self._open.get(name)
+        schema = pa.schema([TABLES[name].field(column) for column in columns])
+        if table is None:
+            return schema.empty_table()
+        there = {field.name for field in table.schema().fields}
+        filters = [(_PARTITION, "=", day)] if day else None
+        with self._writing(name, "cannot be read", pa.ArrowException):
+            found = table.to_pyarrow_table(
+                filters=filters, columns=[column for column in columns if column in there]
+            )
+        for column in columns:
+            if column not in there:
+                nothing = pa.nulls(len(found), schema.field(column).type)
+                found = found.append_column(schema.field(column), nothing)
+        return found.select(columns).cast(schema)
 
     def _checkpoint_if_due(self, name: str, table: DeltaTable | None) -> None:
         if table is None:
@@ -216,8 +266,7 @@ class Store:
         table.update_incremental()
         table.create_checkpoint()
         # Only a table that is opened anew starts from the checkpoint.
-        self._open[name] = DeltaTable(self._path(name))
-        self._checkpoints[name] = self._open[name].version()
+        self._checkpoints[name] = self._open_anew(name).version()
 
     def _path(self, name: str) -> Path:
         return self.data_directory / name
@@ -229,13 +278,21 @@ class Store:
     def _table(self, name: str) -> DeltaTable | None:
         """The table at its newest version, or None where it was never written."""
         with self._writing(name, "cannot be read"):
-            table = self._open.get(name)
+            table = self._still_open(name)
             if table is None:
-                if not self._is_born(name):
-                    return None
-                self._open[name] = table = DeltaTable(self._path(name))
-            else:
-                table.update_incremental()
+                return self._open_anew(name) if self._is_born(name) else None
+            table.update_incremental()
+            self._opened[name] = monotonic()
+        return table
+
+    def _still_open(self, name: str) -> DeltaTable | None:
+        """The table as it was last seen, unless that is too long ago."""
+        is_recent = monotonic() - self._opened.get(name, -_OPEN_SECONDS) < _OPEN_SECONDS
+        return self._open.get(name) if is_recent else None
+
+    def _open_anew(self, name: str) -> DeltaTable:
+        table = self._open[name] = DeltaTable(self._path(name))
+        self._opened[name] = monotonic()
         return table
 
     @contextmanager
@@ -251,6 +308,10 @@ class Store:
                 where=str(self._path(name)),
                 todo="Check data.directory in pgattic.toml: does it exist, is it writable, is there space",
             ) from error
+
+
+def _position(table: DeltaTable | None, transaction: tuple[str, int] | None) -> int | None:
+    return table.transaction_version(transaction[0]) if table and transaction else None
 
 
 def _local_path(uri: str) -> str:

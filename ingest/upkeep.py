@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.pending import counted_once
-from ingest.schemas import COVERAGE, STATEMENT, TABLES, USAGE_HOURLY
+from ingest.schemas import COVERAGE, TABLES, TIME
 from ingest.store import Partition, Store
 
 # What says what happened when; a statement has no time, and coverage speaks of other days than its own.
@@ -71,9 +71,11 @@ def tidy(store: Store, keep_days: int | None, now: datetime) -> Upkeep:
         removed["coverage"] = _end_coverage(store, since)
         for name in _DATED:
             removed[name] = store.remove_before(name, since.date())
-        removed["statement"] = _forget_statements(store)
-    _join_coverage(store)
-    _join_counts(store)
+        removed["statement"] = _forget_statements(store, since)
+    store.rewrite("coverage", _joined_coverage)
+    for part in store.partitions("usage_hourly"):
+        if part.files > 1:
+            store.rewrite("usage_hourly", _joined_counts, day=part.day)
     for name in TABLES:
         store.compact(name, is_thorough=True)
     after = {name: store.partitions(name) for name in TABLES}
@@ -98,28 +100,31 @@ def _midnight(moment: datetime) -> datetime:
 
 def _end_coverage(store: Store, since: datetime) -> int:
     """Let coverage begin at `since`; give the number of rows that said something of an earlier time."""
-    rows = store.rows("coverage", COVERAGE.names).to_pylist()
     touched = 0
-    for row in rows:
-        if row["covered_from"] is None or row["covered_from"] >= since:
-            continue
-        touched += 1
-        if row["covered_to"] > since:
-            row["covered_from"] = since
-        else:
-            # What remains of the row is the position.
-            row |= {"covered_from": None, "covered_to": None, "sources": []}
-    if touched:
-        store.replace("coverage", pa.Table.from_pylist(rows, schema=COVERAGE))
+
+    def end(table: pa.Table) -> pa.Table | None:
+        nonlocal touched
+        rows = table.to_pylist()
+        for row in rows:
+            if row["covered_from"] is None or row["covered_from"] >= since:
+                continue
+            touched += 1
+            if row["covered_to"] > since:
+                row["covered_from"] = since
+            else:
+                # What remains of the row is the position.
+                row |= {"covered_from": None, "covered_to": None, "sources": []}
+        return pa.Table.from_pylist(rows, schema=COVERAGE) if touched else None
+
+    store.rewrite("coverage", end)
     return touched
 
 
-def _join_coverage(store: Store) -> None:
-    """Make one row of those that touch and say the same of one file."""
-    rows = store.rows("coverage", COVERAGE.names).to_pylist()
+def _joined_coverage(table: pa.Table) -> pa.Table | None:
+    """Make one row of those that touch and say the same of one file; None where none do."""
     joined: dict[tuple[Any, ...], dict[str, Any]] = {}
     done: list[dict[str, Any]] = []
-    for row in sorted(rows, key=_in_time):
+    for row in sorted(table.to_pylist(), key=_in_time):
         is_told = row["reloads"] is not None
         key = (row["node"], row["origin"], tuple(row["sources"] or ()), row["covered_from"] is None, is_told)
         last = joined.get(key)
@@ -137,8 +142,7 @@ def _join_coverage(store: Store) -> None:
             last[name] = sorted({*last[name], *row[name]})
         last["path"] = row["path"]
     done += joined.values()
-    if len(done) < len(rows):
-        store.replace("coverage", pa.Table.from_pylist(done, schema=COVERAGE))
+    return pa.Table.from_pylist(done, schema=COVERAGE) if len(done) < len(table) else None
 
 
 def _in_time(row: dict[str, Any]) -> tuple[bool, datetime, int]:
@@ -153,26 +157,32 @@ def _touches(last: dict[str, Any], row: dict[str, Any]) -> bool:
     return row["covered_from"] is None or row["covered_from"] <= last["covered_to"]
 
 
-def _join_counts(store: Store) -> None:
-    """Add up the counts of the same thing in the same hour."""
-    for part in store.partitions("usage_hourly"):
-        if part.files > 1:
-            rows = store.rows("usage_hourly", USAGE_HOURLY.names, day=part.day)
-            summed = counted_once(rows)
-            if len(summed) < len(rows):
-                store.replace("usage_hourly", summed, day=part.day)
+def _joined_counts(table: pa.Table) -> pa.Table | None:
+    """Add up the counts of the same thing in the same hour; None where there is nothing to add."""
+    summed = counted_once(table)
+    return summed if len(summed) < len(table) else None
 
 
-def _forget_statements(store: Store) -> int:
-    """Remove the texts of statements that no evidence names any more."""
-    named: set[str] = set()
-    for name in _SAYING:
-        named |= store.distinct(name, "statement_id")
-    rows = store.rows("statement", STATEMENT.names)
-    kept = rows.filter(pc.is_in(rows["statement_id"], pa.array(_sorted(named), pa.string())))
-    if len(kept) < len(rows):
-        store.replace("statement", kept)
-    return len(rows) - len(kept)
+def _forget_statements(store: Store, since: datetime) -> int:
+    """Remove the texts of statements from before `since` that no evidence names any more.
+
+    A later one that nothing names is one that `collect` writes at this moment: its counts come next.
+    """
+    forgotten = 0
+
+    def forget(rows: pa.Table) -> pa.Table | None:
+        nonlocal forgotten
+        named: set[str] = set()
+        for name in _SAYING:
+            named |= store.distinct(name, "statement_id")
+        is_named = pc.is_in(rows["statement_id"], pa.array(_sorted(named), pa.string()))
+        is_recent = pc.greater_equal(rows["first_seen_at"], pa.scalar(since, TIME))
+        kept = rows.filter(pc.or_kleene(is_named, is_recent))
+        forgotten = len(rows) - len(kept)
+        return kept if forgotten else None
+
+    store.rewrite("statement", forget)
+    return forgotten
 
 
 def _sorted(values: Iterable[str]) -> list[str]:

@@ -140,6 +140,16 @@ def test_a_statement_that_comes_back_is_kept_again(workplace: Workplace) -> None
     assert [row["text"] for row in workplace.rows("statement", "text")] == ["select $1 from users_old"]
 
 
+def test_a_statement_whose_counts_come_next_is_kept(tmp_path: Path) -> None:
+    row = {"statement_id": "x", "text": "select 1", "first_seen_at": NOON, "day": NOON.date()}
+    store = Store(tmp_path)
+    store.append("statement", pa.Table.from_pylist([row], schema=TABLES["statement"]), transaction=None)
+    tidy(store, 1, NOON + timedelta(hours=1))
+    assert len(store.rows("statement", ["text"])) == 1
+    tidy(store, 1, NOON + timedelta(days=2))
+    assert len(store.rows("statement", ["text"])) == 0
+
+
 def test_a_position_outlives_checkpoints_and_cleaning(tmp_path: Path) -> None:
     store = Store(tmp_path)
     row = {"origin": "a", "end_offset": 1, "day": date(2026, 11, 22)}

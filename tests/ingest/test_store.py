@@ -1,9 +1,15 @@
 """Evidence tables: rows and their position commit together."""
 
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -11,6 +17,8 @@ from ingest import store as store_module
 from ingest.errors import StoreError
 from ingest.schemas import REJECT, TABLES
 from ingest.store import Store
+
+_ROUNDS = 15
 
 
 def rows(*offsets: int) -> pa.Table:
@@ -80,6 +88,88 @@ def test_compaction_keeps_rows_and_positions(tmp_path: Path, monkeypatch: pytest
     assert len(after.files("reject")) == 3
     assert sorted(after.rows("reject", ["log_offset"])["log_offset"].to_pylist()) == list(range(9))
     assert after.transaction_version("reject", "a") == 8
+
+
+def joining(home: Path, first: int) -> None:
+    store = Store(home)
+    for number in range(first, first + _ROUNDS):
+        store.append("reject", rows(number), transaction=(f"joining from {first}", number))
+        store.compact("reject")
+
+
+def rewriting(home: Path, first: int) -> None:
+    store = Store(home)
+    for number in range(first, first + _ROUNDS):
+        store.append("reject", rows(number), transaction=("rewriting", number))
+        store.rewrite("reject", lambda found: found)
+
+
+def removing(home: Path, first: int) -> None:
+    store = Store(home)
+    for number in range(first, first + _ROUNDS):
+        store.append("reject", rows(number), transaction=("removing", number))
+        store.append("reject", old_rows(), transaction=None)
+        assert store.remove_before("reject", date(2026, 11, 1)) == 1
+
+
+def old_rows() -> pa.Table:
+    row = {"log_offset": -1, "reason": "old", "day": date(2026, 10, 1)}
+    return pa.Table.from_pylist([row], schema=REJECT)
+
+
+@pytest.mark.parametrize("other", [joining, rewriting, removing])
+def test_two_that_write_the_same_rows_again_double_and_lose_none(
+    tmp_path: Path, other: Callable[[Path, int], None]
+) -> None:
+    Store(tmp_path).append("reject", rows(-3), transaction=None)
+    with ThreadPoolExecutor() as threads:
+        for running in [threads.submit(joining, tmp_path, 0), threads.submit(other, tmp_path, 100)]:
+            running.result(timeout=300)
+    found = Counter(Store(tmp_path).rows("reject", ["log_offset"])["log_offset"].to_pylist())
+    assert found == Counter([-3, *range(_ROUNDS), *range(100, 100 + _ROUNDS)])
+
+
+def test_two_that_move_the_same_position_do_not_both_commit(tmp_path: Path) -> None:
+    one, two = Store(tmp_path), Store(tmp_path)
+    one.append("reject", rows(1), transaction=("a", 1))
+    assert two.transaction_version("reject", "a") == 1
+    one.append("reject", rows(2), transaction=("a", 2))
+    with pytest.raises(StoreError):
+        two.append("reject", rows(2), transaction=("a", 2))
+    assert sorted(Store(tmp_path).rows("reject", ["log_offset"])["log_offset"].to_pylist()) == [1, 2]
+
+
+def test_what_is_appended_while_rows_are_written_anew_stays(tmp_path: Path) -> None:
+    store, other = Store(tmp_path), Store(tmp_path)
+    store.append("reject", rows(1, 2, 3), transaction=("a", 3))
+
+    def without_two(found: pa.Table) -> pa.Table:
+        other.append("reject", rows(4), transaction=("b", 4))
+        return found.filter(pc.not_equal(found["log_offset"], 2))
+
+    store.rewrite("reject", without_two)
+    for reader in (store, other):
+        assert sorted(reader.rows("reject", ["log_offset"])["log_offset"].to_pylist()) == [1, 3, 4]
+        assert (reader.transaction_version("reject", "a"), reader.transaction_version("reject", "b")) == (
+            3,
+            4,
+        )
+
+
+def test_a_table_that_was_open_for_days_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = Store(tmp_path), Store(tmp_path)
+    store.append("reject", rows(1), transaction=("a", 1))
+    assert len(store.rows("reject", ["log_offset"])) == 1
+    other.append("reject", rows(2), transaction=("b", 2))
+    for commit in (tmp_path / "reject" / "_delta_log").iterdir():
+        os.utime(commit, (time.time() - 3 * 86400,) * 2)
+    # It cleans the log up: what the first one has open can no longer be followed from there on.
+    other.compact("reject")
+    monkeypatch.setattr(store_module, "monotonic", lambda: time.monotonic() + 3 * 86400)
+    store.append("reject", rows(3), transaction=("a", 3))
+    assert sorted(Store(tmp_path).rows("reject", ["log_offset"])["log_offset"].to_pylist()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", TABLES)
