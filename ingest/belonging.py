@@ -20,7 +20,8 @@ def claim(data_directory: Path, snapshot: Snapshot) -> None:
     if not database:
         return
     with os_error_as(StoreError, "cannot be written", where=path, todo="Check its rights and the disk"):
-        known = path.read_text() if path.exists() else None
+        # Whoever writes the new name into it ends the line.
+        known = path.read_text(encoding="utf-8").rstrip("\n") if path.exists() else None
         former = {entry.database for entry in snapshot.attic}
         if known is not None and known not in {database, *former}:
             raise StoreError(

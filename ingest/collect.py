@@ -112,6 +112,7 @@ def collect(
     """
     known_ids = _system_ids(store)
     primary_id: int | None = None
+    names: dict[tuple[datetime, datetime], str] = {}
     rows, results = _Rows(), []
     reader = reader or CallReader(store.data_directory)
     for number, node in enumerate(nodes):
@@ -123,10 +124,11 @@ def collect(
             continue
         if number == 0:
             primary_id = seen.system_id
-        stranger = _stranger(seen, expected, primary_id)
+        stranger = _stranger(seen, expected, primary_id) or _repeated(seen, names.get(seen.server_key))
         if stranger:
             results.append(_missed(node, stranger, clock(), rows))
             continue
+        names[seen.server_key] = node.name
         results.append(_keep(node, seen, rows))
     _write(store, rows)
     reader.save()
@@ -151,6 +153,18 @@ def _stranger(seen: Look, expected: int | None, primary_id: int | None) -> str |
             f" {primary_id}"
         )
     return None
+
+
+def _repeated(seen: Look, other: str | None) -> str | None:
+    """Say that a server answers under two names: then nobody looks at the one that was meant."""
+    if other is None:
+        return None
+    whose = "a primary" if not seen.server["in_recovery"] else "a standby"
+    return (
+        f"the same server answers as {other} does ({whose}, started at"
+        f" {seen.server['server_started_at']:%Y-%m-%d %H:%M:%S}). After a failover each dsn has to name the"
+        " server that is meant"
+    )
 
 
 def _missed(node: Node, why: str, at: datetime, rows: _Rows) -> NodeResult:

@@ -92,12 +92,14 @@ class Extractor:
         records = reading.records
         first_at, last_at = _span(records)
         reader = self._reader_for(known)
+        lines = lines_of(records) if is_numbered(file.format.name) else None
         rows = reader.rows(
             records,
             node=self.node,
             origin=file.origin,
             known=self.known,
             sees_all=Source.LOG in known.sources(file.format.name),
+            holes=[hole.offset for hole in lines.holes] if lines else None,
         )
         return Extract(
             start=start,
@@ -108,7 +110,7 @@ class Extractor:
             last_at=last_at,
             rows=rows,
             rejects=reading.rejects,
-            lines=lines_of(records) if is_numbered(file.format.name) else Lines({}, ()),
+            lines=lines or Lines({}, ()),
             gaps=reject_gaps(reading.rejects, records),
             settings=setting_lines(records),
         ), known
@@ -131,8 +133,10 @@ class Extractor:
             # The catalog is read after the bytes: a rename that they tell of is then in the registry.
             known = knowledge()
             is_last = len(buffer) < wanted or start + wanted == end
+            # What is less than it should be has changed since it was looked at, and its end is elsewhere.
+            is_whole = is_last if end is None else start + len(buffer) == end
             reading = file.format.read(
-                buffer, offset=start, is_final=is_last and is_settled, log_timezone=known.timezone
+                buffer, offset=start, is_final=is_whole and is_settled, log_timezone=known.timezone
             )
             if reading.length:
                 return reading, known, is_last and reading.length == len(buffer)

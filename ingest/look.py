@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ingest.knowledge import read_log_settings
 from ingest.logs.log_paths import base_name
 from ingest.schemas import Source
 
+_NOTHING_YET = datetime.fromtimestamp(0, UTC)
 _COUNTED = (Kind.TABLE, Kind.MATVIEW, Kind.INDEX, Kind.SEQUENCE)
 _SERVER_KEYS = (
     "system_id",
@@ -48,6 +49,11 @@ class Look:
         found: int = self.server["system_id"]
         return found
 
+    @property
+    def server_key(self) -> tuple[datetime, datetime]:
+        """What tells this server from the others of its cluster: when it was started, and began to count."""
+        return self.server["server_started_at"], self.server["kept_since"]
+
 
 def look(db: Database, log_format: str, reader: CallReader) -> Look:
     """Read everything; `log_format` is that of the logs that are read of it. Raises DatabaseError.
@@ -56,7 +62,8 @@ def look(db: Database, log_format: str, reader: CallReader) -> Look:
     """
     notes: list[str] = []
     server, objects = _counted(db)
-    attic = [entry for entry in read_attic(db) if entry.is_in_attic]
+    registry = read_attic(db)
+    attic = [entry for entry in registry if entry.is_in_attic]
     sizes = _sizes(db, [row["oid"] for row in objects], notes)
     settings = read_log_settings(db)
     said = [row["said"] for row in db.fetch(load_sql("ingest", "collect_settings"))]
@@ -77,6 +84,8 @@ def look(db: Database, log_format: str, reader: CallReader) -> Look:
             "sources": [source.value for source in sources],
             "overridden": sorted(overridden),
             "log_file": _log_file(db, log_format),
+            # A standby that has not replayed a rename knows nothing of it yet.
+            "registry_at": max((entry.deprecated_at for entry in registry), default=_NOTHING_YET),
             **calls.sample,
         },
         tuple(_counters(objects, attic, sizes, since)) if "track_counts=on" in said else (),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
 import pyarrow as pa
 
@@ -15,7 +16,12 @@ from ingest.schemas import ACCESS, REJECT, STATEMENT, USAGE_HOURLY
 # more.
 _MAX_ROWS_BYTES = 16 * 1024 * 1024
 # Counts of the same thing are one row.
-_COUNTED = ("uses", "first_at", "last_at")
+_COUNTED: dict[str, Literal["sum", "min", "max"]] = {
+    "uses": "sum",
+    "timed": "sum",
+    "first_at": "min",
+    "last_at": "max",
+}
 
 
 @dataclass
@@ -121,10 +127,6 @@ class Pending:
 def counted_once(usage: pa.Table) -> pa.Table:
     """The same USAGE_HOURLY rows with the counts of the same thing added up."""
     keys = [name for name in USAGE_HOURLY.names if name not in _COUNTED]
-    summed = pa.TableGroupBy(usage, keys).aggregate(
-        [("uses", "sum"), ("first_at", "min"), ("last_at", "max")]
-    )
-    renamed = summed.rename_columns(
-        {"uses_sum": "uses", "first_at_min": "first_at", "last_at_max": "last_at"}
-    )
+    summed = pa.TableGroupBy(usage, keys).aggregate(list(_COUNTED.items()))
+    renamed = summed.rename_columns({f"{name}_{how}": name for name, how in _COUNTED.items()})
     return renamed.select(USAGE_HOURLY.names).cast(USAGE_HOURLY)

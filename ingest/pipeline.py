@@ -6,7 +6,7 @@ tables may be one commit further: that stretch is read again, to the same byte, 
 missing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -67,7 +67,7 @@ class Pipeline:
     _heartbeat_at: datetime | None = None
     _doubtful: set[str] | None = None
     _checked: set[str] = field(default_factory=set)
-    # Files that were longer once: copies that are still being made, of which a commit may be half done.
+    # Files that were longer once, as copies that are still being made: of these a commit may be half done.
     _short: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -102,6 +102,12 @@ class Pipeline:
         if pending is not None and knowledge is not None:
             self._pending = None
             yield self._commit(pending, knowledge)
+
+    def end(self) -> Iterator[BatchResult]:
+        """Commit what was not, and keep what is known of sessions for the next process."""
+        yield from self.finish()
+        if self._turns is not None:
+            self._state_file.complete(self._state, self._doubtful)
 
     def forget(self) -> None:
         """Begin anew from what is committed, as after a restart; for when a commit has failed."""
@@ -142,13 +148,9 @@ class Pipeline:
                 if file.size is not None and file.size < turns.positions[file.origin].offset:
                     self._short.add(file.origin)
                 if turns.has_more(file):
-                    end = self._crashed_commit(file.origin, turns.positions[file.origin].offset)
-                    if end is not None and not turns.reaches(file, end, looked_at):
-                        # `copytruncate` shows it so for a moment: the next look finds more of it.
-                        self._checked.discard(file.origin)
-                        self._short.add(file.origin)
+                    is_made_up = yield from self._make_up(turns, file, looked_at)
+                    if not is_made_up and not turns.is_settled(file, looked_at):
                         continue
-                    yield from self._replay(turns, file, end)
                     found = beside(file) if beside else turns.of(file, looked_at, is_newest=is_newest)
                     yield from self._read(file, found, reaches_end_at=looked_at if is_newest else None)
 
@@ -157,15 +159,29 @@ class Pipeline:
         is_doubtful = self._doubtful is None or not self._doubtful.isdisjoint(file.origin for file in files)
         return self.workers > 1 and len(files) > 1 and not is_doubtful and not self.logs.is_stream
 
-    def _replay(self, turns: Turns, file: LogFile, end: int | None) -> Iterator[BatchResult]:
-        """Commit again up to an end, where it is missing, what a crash has left half committed."""
+    def _make_up(
+        self, turns: Turns, file: LogFile, looked_at: datetime
+    ) -> Generator[BatchResult, None, bool]:
+        """Commit again, where it is missing, what a crash has left half committed; whether that is done.
+
+        It is not where the file has less than it had once, or another name since it was looked at: the next
+        look finds more of it.
+        """
+        position = turns.positions[file.origin]
+        end = self._crashed_commit(file.origin, position.offset)
         if end is not None:
-            yield from self.finish()
-            for extract, knowledge in turns.up_to(file, end):
-                self._take(file, extract, knowledge, is_replay=True)
-            yield from self.finish()
+            if turns.reaches(file, end, looked_at):
+                yield from self.finish()
+                for extract, knowledge in turns.up_to(file, end):
+                    self._take(file, extract, knowledge, is_replay=True)
+                yield from self.finish()
+            if position.offset < end:
+                self._checked.discard(file.origin)
+                self._short.add(file.origin)
+                return False
         if self._doubtful is not None:
             self._doubtful.discard(file.origin)
+        return True
 
     def _read(
         self,
@@ -273,7 +289,8 @@ class Pipeline:
         It moves no position, so a second one of the same time does no harm.
         """
         last = self._heartbeat_at or position.covered_to
-        if file.size is None or position.offset < file.size or position.covered_to is None:
+        # A copy that is still being made ends before the position.
+        if file.size is None or position.offset != file.size or position.covered_to is None:
             return
         if last is not None and looked_at - last < HEARTBEAT:
             return

@@ -86,6 +86,6 @@ def inherit(
     is_whole = (
         before is not None
         and previous is not None
-        and (finished.has(before) or (before.size is not None and previous.offset >= before.size))
+        and (finished.has(before) or previous.offset == before.size)
     )
     positions[file.origin] = Position(0, previous.covered_to if previous and is_whole else None)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from itertools import chain
 from time import monotonic
 from typing import Protocol
 
@@ -61,7 +62,7 @@ def ingest_once(pipeline: Pipeline) -> IngestSummary:
     origins: set[str] = set()
     records = accesses = rejects = gaps = alerts = 0
     # The rows of a result are let go at once: memory stays bounded however much there is to read.
-    for result in pipeline.run():
+    for result in chain(pipeline.run(), pipeline.end()):
         origins.add(result.origin)
         records += result.records
         accesses += len(result.access)
@@ -101,7 +102,7 @@ def follow(
             break
     for each in followed:
         if each.is_well and each.pipeline:
-            yield from each.pipeline.finish()
+            yield from each.pipeline.end()
 
 
 @dataclass
@@ -175,7 +176,7 @@ class _Upkeep:
             self.tidied_at = now
             try:
                 for pipeline in pipelines:
-                    yield from pipeline.finish()
+                    yield from pipeline.end()
                 tidy(store, self.keep_days, now)
             finally:
                 # Statements that were removed have to be kept again when they come back, and what could not

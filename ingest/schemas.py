@@ -68,6 +68,8 @@ ACCESS = _schema(
 )
 
 # Uses of every element, tracked or not, counted by the hour. Counts of one hour can stand in several rows.
+# `timed` is how many of them come from lines that say how long the statement took: one that failed has none
+# such. It is null where an earlier pgattic has counted.
 USAGE_HOURLY = _schema(
     ("hour", TIME),
     ("node", pa.string()),
@@ -82,6 +84,7 @@ USAGE_HOURLY = _schema(
     ("application", pa.string()),
     ("statement_id", pa.string()),
     ("uses", pa.int64()),
+    ("timed", pa.int64()),
     ("first_at", TIME),
     ("last_at", TIME),
 )
@@ -145,10 +148,10 @@ GAP = _schema(
 # those settings, and `statements` where pg_stat_statements counts every statement and tells each text.
 # `overridden` are settings that decide on evidence of which some role or database had its own value;
 # `log_file` is the file that the log was, without the endings of formats (null: nothing in it, or no right to
-# ask). What
-# is known of that stands in the last columns: when its entries were read, since when they count, how often
-# some were thrown away to make room, and how many entries and calls there are of this database. A node that
-# did not answer has the reason in `failure` and nothing else.
+# ask). `registry_at` is the newest rename that it knew of: a standby that lags behind has not heard of all.
+# What is known of pg_stat_statements stands in the last columns: when its entries were read, since when they
+# count, how often some were thrown away to make room, and how many entries and calls there are of this
+# database. A node that did not answer has the reason in `failure` and nothing else.
 SAMPLE = _schema(
     ("sampled_at", TIME),
     ("node", pa.string()),
@@ -167,6 +170,7 @@ SAMPLE = _schema(
     ("log_file", pa.string()),
     ("standbys", pa.int32()),
     ("oldest_session_at", TIME),
+    ("registry_at", TIME),
     ("statements_read_at", TIME),
     ("statements_reset_at", TIME),
     ("statements_evicted", pa.int64()),

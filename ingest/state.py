@@ -22,7 +22,7 @@ from ingest.node_files import node_file
 from ingest.positions import Position
 
 STATE_NAME = "ingest.state"
-# Where there are very many sessions, it takes a while; then not at every commit.
+# Where there are very many sessions, it takes a while; then not at every commit, but at the last one.
 _SLOW_SECONDS = 0.05
 _SLOW_PAUSES = 50
 
@@ -83,3 +83,9 @@ class StateFile:
         self._last = now
         if (took := monotonic() - started) > _SLOW_SECONDS:
             self._slow_until = started + _SLOW_PAUSES * took
+
+    def complete(self, state: SessionState, doubtful: set[str] | None) -> None:
+        """Keep the state of the last position where `save` took no time for it; at the end of a run."""
+        if self._last is not None and "sessions" not in self._last:
+            self._slow_until = 0.0
+            self.save(str(self._last["origin"]), int(str(self._last["offset"])), state, doubtful)

@@ -38,13 +38,17 @@ class Turns:
             return position is None or not self.finished.has(file)
         return position.offset < file.size
 
+    def is_settled(self, file: LogFile, looked_at: datetime) -> bool:
+        """Whether a file was not written to for so long that nothing of it can be on its way."""
+        return looked_at.timestamp() - file.modified_at > _SETTLED_SECONDS
+
     def reaches(self, file: LogFile, end: int, looked_at: datetime) -> bool:
         """Whether a file goes as far as it did once, or will not any more."""
-        return file.size is None or file.size >= end or _is_settled(file, looked_at)
+        return file.size is None or file.size >= end or self.is_settled(file, looked_at)
 
     def of(self, file: LogFile, looked_at: datetime, *, is_newest: bool) -> Iterator[Found]:
         """What a file says from its position on, up to the size that it had when it was looked at."""
-        return self._extracts(file, file.size, is_settled=not is_newest and _is_settled(file, looked_at))
+        return self._extracts(file, file.size, is_settled=not is_newest and self.is_settled(file, looked_at))
 
     def up_to(self, file: LogFile, end: int) -> Iterator[Found]:
         """What a file says from its position on up to an end, which is taken for the end of a record."""
@@ -60,7 +64,7 @@ class Turns:
                 file.origin,
                 self.positions[file.origin].offset if file.origin in self.positions else 0,
                 file.size,
-                is_settled=file is not newest and _is_settled(file, looked_at),
+                is_settled=file is not newest and self.is_settled(file, looked_at),
             )
             for file in files
         ]
@@ -89,7 +93,3 @@ class Turns:
         known.update(names)
         rows = replace(extract.rows, statement=statement.filter(is_new))
         return replace(extract, rows=rows), knowledge
-
-
-def _is_settled(file: LogFile, looked_at: datetime) -> bool:
-    return looked_at.timestamp() - file.modified_at > _SETTLED_SECONDS

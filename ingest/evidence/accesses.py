@@ -4,7 +4,7 @@ Records are looked at many at once. Each is given a *case*: a statement under on
 time, or an error, which uses the same elements whoever ran it. Only cases are looked into one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from ingest.evidence.columns import (
     combined,
     encoded,
     first_places,
+    last_places,
     numbered,
 )
 from ingest.evidence.conversations import Heard, Lookup, Speech, hear
@@ -90,27 +91,37 @@ class Reader:
         self._defaults: dict[str, Path | None] = {}
 
     def rows(
-        self, records: pa.Table, *, node: str, origin: str, known: set[str], sees_all: bool = False
+        self,
+        records: pa.Table,
+        *,
+        node: str,
+        origin: str,
+        known: set[str],
+        sees_all: bool = False,
+        holes: Collection[int] | None = None,
     ) -> EvidenceRows:
         """What a table of RECORD says, as rows of the tables.
 
         Statements that are not in `known` yet get a row and are added to it. `sees_all` says that the log
-        shows every statement, so that what sessions set can be followed.
+        shows every statement, so that what sessions set can be followed. `holes` are the offsets of records
+        before which lines of their session are missing in this table; None where lines have no numbers.
         """
-        told = self._read(records, sees_all=sees_all)
+        told = self._read(records, sees_all=sees_all, holes=holes)
         return evidence_rows(told, node=node, origin=origin, known=known)
 
-    def observe(self, records: pa.Table, *, sees_all: bool = False) -> list[Observed]:
-        """The uses that a table of RECORD tells of, in its order."""
-        told = self._read(records, sees_all=sees_all)
+    def observe(
+        self, records: pa.Table, *, sees_all: bool = False, holes: Collection[int] | None = None
+    ) -> list[Observed]:
+        """The uses that a table of RECORD tells of, in its order; the rest as for `rows`."""
+        told = self._read(records, sees_all=sees_all, holes=holes)
         cases = (told.cases[place] for place in told.places.tolist() if place != UNKNOWN)
         return [
             Observed(use, case.outcome, case.source, case.statement) for case in cases for use in case.uses
         ]
 
-    def _read(self, records: pa.Table, *, sees_all: bool) -> Told:
+    def _read(self, records: pa.Table, *, sees_all: bool, holes: Collection[int] | None) -> Told:
         self.sessions.watch(pc.min(records["occurred_at"]).as_py(), sees_all=sees_all)
-        session, sessions = self._sessions_of(records)
+        session, sessions = self._sessions_of(records, holes)
         is_ours = self._is_ours(records)
         if not is_ours.all():
             records, session = records.filter(pa.array(is_ours)), session[is_ours]
@@ -141,13 +152,32 @@ class Reader:
         is_own: Flags = np.asarray(pc.equal(records["application"], ours).fill_null(False))
         return np.logical_and(is_here, ~is_own)
 
-    def _sessions_of(self, records: pa.Table) -> tuple[Numbers, list[Session]]:
-        """The session of each record, as a place among those of the batch."""
-        codes, names = encoded(column(records, "session_id"))
-        lines = column(records, "session_line").take(first_places(codes, len(names))).to_pylist()
-        return codes, [
-            self.sessions.of(self._decode(name), line) for name, line in zip(names, lines, strict=True)
-        ]
+    def _sessions_of(self, records: pa.Table, holes: Collection[int] | None) -> tuple[Numbers, list[Session]]:
+        """The session of each record, as a place among those of the batch; after lost lines it is another."""
+        codes, ids = encoded(column(records, "session_id"))
+        numbers = column(records, "session_line")
+        firsts = numbers.take(first_places(codes, len(ids))).to_pylist()
+        lasts = numbers.take(last_places(codes, len(ids))).to_pylist()
+        names = [self._decode(each) for each in ids]
+        sessions = [self.sessions.of(name, line) for name, line in zip(names, firsts, strict=True)]
+        if holes is None:
+            return codes, sessions
+        for place, (name, first) in enumerate(zip(names, firsts, strict=True)):
+            if first is not None and 0 < sessions[place].last_line < first - 1:
+                sessions[place] = self.sessions.anew(name)
+        if holes:
+            is_after = np.isin(column(records, "log_offset").to_numpy(), list(holes))
+            order = by_group(codes)
+            begins = (np.diff(codes[order], prepend=-1) != 0) | is_after[order]
+            sessions = [
+                self.sessions.anew(names[codes[row]]) if is_after[row] else sessions[codes[row]]
+                for row in order[begins].tolist()
+            ]
+            codes = np.empty_like(codes)
+            codes[order] = np.cumsum(begins) - 1
+        for name, last in zip(names, lasts, strict=True):
+            self.sessions.spoke(name, last)
+        return codes, sessions
 
     def _lookup(self, records: pa.Table, rows: Numbers, session: Numbers) -> Lookup:
         """What following the sessions asks of a session (by place), and of a line by its place in `rows`."""

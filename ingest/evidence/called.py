@@ -92,7 +92,7 @@ class CalledReader:
             may_be_anything = bool(hides) or meaning.may_be_anything
             if meaning == _NOTHING and not may_be_anything:
                 continue
-            if entry.role in own_roles and self._texts.is_own(entry.text):
+            if entry.role in own_roles and self._texts.is_own(entry.text, meaning):
                 continue
             rows.add(entry, meaning, may_be_anything=may_be_anything)
         return rows.called()

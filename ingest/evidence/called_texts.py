@@ -79,7 +79,7 @@ class Texts:
         self._world = self._history.world(snapshot.taken_at)
         self._paths: dict[str, Path | None] = {}
         self._known: Cache[tuple[str, Path | None], Meaning] = Cache(_CACHE_BYTES)
-        self._own: Cache[str, bool] = Cache(_CACHE_BYTES // 8)
+        self._own: Cache[tuple[str, bool], bool] = Cache(_CACHE_BYTES // 8)
         self._attic = {entry.element: entry for entry in snapshot.attic if entry.is_in_attic}
         self._leads = Leads(
             self._world,
@@ -113,13 +113,17 @@ class Texts:
         key = text, self._paths[role]
         return self._known.get(key) or self._known.keep(key, self._find(*key), _OVERHEAD + len(text))
 
-    def is_own(self, text: str) -> bool:
+    def is_own(self, text: str, meaning: Meaning) -> bool:
         """Whether a text is what pgattic does, if one of its roles ran it."""
-        known = self._own.get(text)
-        return self._own.keep(text, self._is_own(text), _OVERHEAD + len(text)) if known is None else known
+        # It reads the catalog; who uses the attic in that, by a type or a function, is somebody else. What is
+        # implicit is how pg_dump reads the values of sequences.
+        may_read_system = all(use.implicit and use.via is None for use in meaning.uses)
+        key = text, may_read_system
+        known = self._own.get(key)
+        return self._own.keep(key, self._is_own(*key), _OVERHEAD + len(text)) if known is None else known
 
-    def _is_own(self, text: str) -> bool:
-        seen = None if self._is_thorough else outline(text)
+    def _is_own(self, text: str, may_read_system: bool) -> bool:
+        seen = outline(text) if may_read_system and not self._is_thorough else None
         if seen is not None and self._attic and _reads_system(seen.relations):
             return True
         readable, found = _readable(text)
@@ -127,7 +131,7 @@ class Texts:
             return False
         if OWN_NOTE in text or _OWN.fullmatch(self._statements.of(readable).text):
             return True
-        plans = planned(readable)
+        plans = planned(readable) if may_read_system else None
         return plans is not None and bool(self._attic) and _reads_system(plans.relations)
 
     def _find(self, text: str, path: Path | None) -> Meaning:

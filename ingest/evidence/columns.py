@@ -36,6 +36,13 @@ def first_places(codes: Numbers, count: int) -> Numbers:
     return firsts
 
 
+def last_places(codes: Numbers, count: int) -> Numbers:
+    """Where each of the codes below `count` stands last; 0 for one that does not."""
+    lasts = np.zeros(count, dtype=np.int64)
+    lasts[codes] = np.arange(len(codes))
+    return lasts
+
+
 def numbered(values: Numbers) -> tuple[Numbers, Numbers]:
     """The place at which each distinct number stands first, and each number as a place among those."""
     codes, distinct = encoded(pa.array(values))

@@ -114,6 +114,7 @@ def _usage_rows(told: Told, node: str) -> pa.Table:
         "database": pa.repeat(told.database, len(each)),
         "application": _decoded(applications, told.decode).take(application[firsts][each]),
         "uses": pa.array(np.bincount(group)[each]),
+        "timed": pa.array(np.bincount(group, told.is_timed[rows])[each].astype(np.int64)),
         "first_at": _times(first[each]),
         "last_at": _times(last[each]),
         "day": _times(first[each]).cast(pa.date32()),

@@ -1,7 +1,8 @@
 """What each session has set that says what its names mean: its search_path, and statements kept by name.
 
 A session whose beginning was not seen may have set anything: its path is not known until it is set in sight.
-That its first line is here is not enough, for the log may not have shown statements when it began.
+That its first line is here is not enough, for the log may not have shown statements when it began. The same
+holds after lines that were lost.
 """
 
 import json
@@ -32,7 +33,8 @@ class Session:
     """One session.
 
     `is_in_transaction` is None where that is not known. While `is_open`, the end of its transaction gives it
-    another path. `told` is the statement that its last line told of, and the kind of that line.
+    another path. `told` is the statement that its last line told of, and the kind of that line, `last_line`
+    the number of that (0: not known).
     """
 
     setting: Setting = None
@@ -44,6 +46,7 @@ class Session:
     has_other_role: bool = False
     told: tuple[str, str] | None = None
     kept: dict[str, str] = field(default_factory=dict)
+    last_line: int = 0
 
     def path(self, role: str, default: Path | None) -> Path | None:
         """The schemas that its names are looked for in, or None where they are not known."""
@@ -137,10 +140,20 @@ class Sessions:
         if session is None or line == 1:
             began = _began(session_id) if line == 1 else None
             is_known = began is not None and self._since is not None and began >= int(self._since)
-            session = Session() if is_known else Session(setting=UNKNOWN, is_in_transaction=None)
+            session = Session() if is_known else _unknown()
             self._sessions[session_id] = session
         self._sessions.move_to_end(session_id)
         return session
+
+    def anew(self, session_id: str) -> Session:
+        """A session of which lines were lost: what it has set in these, nobody knows."""
+        session = self._sessions[session_id] = _unknown()
+        self._sessions.move_to_end(session_id)
+        return session
+
+    def spoke(self, session_id: str, line: int | None) -> None:
+        """Note the number of the last line of a session that was looked at."""
+        self._sessions[session_id].last_line = line or 0
 
     def forget_old(self) -> None:
         """Keep within bounds; to be called after each batch."""
@@ -165,6 +178,10 @@ class Sessions:
             for name, values in stored["sessions"].items():
                 found._sessions[name] = _from_json(values)
         return found
+
+
+def _unknown() -> Session:
+    return Session(setting=UNKNOWN, is_in_transaction=None)
 
 
 def _began(session_id: str) -> int | None:

@@ -136,6 +136,11 @@ class CompressedContent:
             self._window = _Window()
         return found
 
+    def rest(self) -> None:
+        """Hold nothing open, and no bytes, until somebody reads on."""
+        self._close()
+        self._window = _Window()
+
     def _open(self) -> None:
         self._step_bytes = _STEP_BYTES
         try:

@@ -60,6 +60,10 @@ class _Look:
     found: Found | None
 
 
+# By device, inode, and the log_line_prefix that was known.
+_Looks = dict[tuple[int, int, str | None], _Look]
+
+
 class Logs:
     """The log files of one server node: a folder (with a pattern), a glob, one file or standard input ("-").
 
@@ -85,7 +89,8 @@ class Logs:
         self._pattern = pattern
         self._node = node
         self._clock = clock
-        self._looks: dict[tuple[int, int, str | None], _Look] = {}
+        self._looks: _Looks = {}
+        self._looks_before: _Looks = {}
         self._stream: LogFile | None = None
         self._stream_content: StreamContent | None = None
 
@@ -119,10 +124,13 @@ class Logs:
             return self._stream_files()
         paths = found_paths(self._where, self._pattern)
         found: dict[str, LogFile] = {}
+        looks: _Looks = {}
         for path in paths:
-            file = self._looked_at(path)
+            file = self._looked_at(path, looks)
             if file and (file.origin not in found or _length(file) > _length(found[file.origin])):
                 found[file.origin] = file
+        # Rotation goes on for years, so what is gone is forgotten; not at once, as it may have been renamed.
+        self._looks, self._looks_before = looks, self._looks
         self._refuse(found.values())
         return sorted(_richest(found.values()), key=lambda file: (file.began, str(file.path)))
 
@@ -170,16 +178,16 @@ class Logs:
                 (closed or sorted(reasons))[0], where=str(self._where), todo=RIGHTS if closed else ADVICE
             )
 
-    def _looked_at(self, path: Path) -> LogFile | None:
-        """The file as it is now; what was found at the last look is kept where nothing has changed."""
+    def _looked_at(self, path: Path, looks: _Looks) -> LogFile | None:
+        """The file as it is now; what was found at the last look is kept, in `looks`, if nothing changed."""
         try:
             status = path.stat()
             key = status.st_dev, status.st_ino, self.line_prefix
-            look = self._looks.get(key)
+            look = self._looks.get(key) or self._looks_before.get(key)
             state = status.st_size, status.st_mtime, status.st_mode
             if look is None or look.state != state:
                 look = _Look(state, self._look(path, status, look.found if look else None))
-                self._looks[key] = look
+            looks[key] = look
         except FileNotFoundError:
             # Removed between the listing and now.
             return None
@@ -212,6 +220,10 @@ class Logs:
             return found_in(content, self._node, self.line_prefix)
         except PermissionError as error:
             return found_closed(path, self._node, error, status.st_mtime)
+        finally:
+            if isinstance(content, CompressedContent):
+                # Nearly all of them were read long ago, and there may be more than a process can have open.
+                content.rest()
 
 
 def read_bytes(file: LogFile, start: int, length: int) -> bytes:

@@ -5,6 +5,7 @@ from a use is followed here as well.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 
 from catalog.elements import Element
@@ -23,33 +24,28 @@ from ingest.schemas import Operation
 
 # Some of the server's own functions and views read what they do not name.
 _SYSTEM = "pg_"
+# Who makes temporary tables all the time makes new names all the time.
+_NAMES_KEPT = 50_000
 
 
 class Leads:
-    """Tries names out in one world, each once."""
+    """Tries names out in one world, and knows them again."""
 
     def __init__(self, world: World, attic: frozenset[Element], oids: frozenset[int]) -> None:
         """`attic` is what a use is looked for of, and `oids` are those of relations that are or have such."""
         self._world = world
         self._attic = attic
         self._oids = oids
-        self._known: dict[frozenset[Event], dict[str, bool]] = {}
+        self._leads = lru_cache(_NAMES_KEPT)(self._tried)
 
     def any_of(self, names: Iterable[str], events: frozenset[Event]) -> bool:
         """Whether a query may use the attic that has these names and does at most this to rows.
 
         It defines nothing, and has no constants that may be names.
         """
-        known = self._known.setdefault(events, {})
-        for name in names:
-            found = known.get(name)
-            if found is None:
-                found = known[name] = self._leads(name, events)
-            if found:
-                return True
-        return False
+        return any(self._leads(name, events) for name in names)
 
-    def _leads(self, name: str, events: frozenset[Event]) -> bool:
+    def _tried(self, name: str, events: frozenset[Event]) -> bool:
         schemas = set(self._schemas(name))
         if not schemas and not name.startswith(_SYSTEM):
             return False

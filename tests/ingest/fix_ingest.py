@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -164,6 +165,6 @@ class Workplace:
             file.writelines(records)
         return path
 
-    def rows(self, table: str, *columns: str) -> list[dict[str, object]]:
+    def rows(self, table: str, *columns: str) -> list[dict[str, Any]]:
         """What an evidence table holds."""
         return Store(self.data).rows(table, list(columns)).to_pylist()

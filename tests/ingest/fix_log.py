@@ -1,6 +1,5 @@
 """What a real server wrote to its log about one database."""
 
-import time
 from collections import defaultdict
 from collections.abc import Collection
 from contextlib import suppress
@@ -15,10 +14,9 @@ from ingest.evidence.languages import MessageKind, line_kind
 from ingest.evidence.messages import Message, message_of
 from ingest.logs.csvlog import read_records
 from tests.fix_server import FreshDatabase
+from tests.waiting import until, until_logged
 
 APPLICATION = "billing"
-# A server writes through its log collector, which takes its time on a busy machine.
-_PATIENCE_SECONDS = 30
 
 
 def connect(
@@ -42,17 +40,19 @@ def rows_of(database: FreshDatabase, applications: Collection[str] = (APPLICATIO
     mark = uuid4().hex
     with connect(database, application="mark") as session, suppress(psycopg.errors.DivisionByZero):
         session.execute(f'SELECT 1/0 AS "{mark}"')
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    end = None
-    while end is None:
-        assert time.monotonic() < deadline, "the server has not written its log"
-        time.sleep(0.05)
+    until_logged(database.server, mark)
+    rows: list[dict[str, Any]] = []
+
+    def place_of_mark() -> int | None:
         files = sorted(database.server.log_directory.glob("*.csv"))
         reading = read_records(b"".join(path.read_bytes() for path in files))
         assert not reading.rejects
-        rows: list[dict[str, Any]] = reading.records.to_pylist()
+        rows[:] = reading.records.to_pylist()
         # The error comes last: the statement itself may have been logged before it.
-        end = next((place for place, row in enumerate(rows) if mark.encode() in row["sql"]), None)
+        return next((place for place, row in enumerate(rows) if mark.encode() in row["sql"]), None)
+
+    until(lambda: place_of_mark() is not None)
+    end = place_of_mark()
     name = database.name.encode()
     wanted = {application.encode() for application in applications}
     return [row for row in rows[:end] if row["database"] == name and row["application"] in wanted]

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -16,8 +15,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import ingest.cli
 from catalog.database import Database, identifier
@@ -31,11 +29,11 @@ from ingest.store import Store
 from tests.fix_server import FreshDatabase
 from tests.ingest.fix_ingest import NOON, missing, record, shop
 from tests.ingest.fix_logs import Message, error, stderr
+from tests.waiting import PATIENCE_SECONDS, times_logged, until, until_logged
 
 _REGISTRY = Path(__file__).parents[2] / "migrations/sql/registry/0001_registry.sql"
 _DEPRECATED = "users_old_deprecated_20261122_unused"
 _CANARY = "kanarienvogel"
-_PATIENCE_SECONDS = 20
 
 
 def an_alert_each(accesses: pa.Table, now: object) -> pa.Table:
@@ -81,10 +79,12 @@ class Site:
         return result.stdout
 
     def fail_on_former_name(self, statement: str) -> None:
-        """Send a statement that fails, as an application would."""
+        """Send a statement that fails, as an application would; the log has it when this returns."""
         dsn = self.database.dsn("ann")
+        before = times_logged(self.database.server, statement)
         with Database.connect(dsn, application_name="report-job") as db, suppress(StatementFailedError):
             db.execute(statement)
+        until_logged(self.database.server, statement, before + 1)
 
     def accesses(self) -> list[dict[str, Any]]:
         """What the evidence says of the attic."""
@@ -93,13 +93,8 @@ class Site:
 
     def ingest_until(self, count: int) -> list[dict[str, Any]]:
         """Ingest again and again until so many accesses are there: the log collector is a moment behind."""
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            self.ingest("--once")
-            found = self.accesses()
-            if len(found) >= count or time.monotonic() > end:
-                return found
-            time.sleep(0.05)
+        until(lambda: self.ingest("--once") and len(self.accesses()) >= count)
+        return self.accesses()
 
 
 @pytest.fixture
@@ -252,7 +247,7 @@ def test_sigterm_ends_following_with_success(site: Site) -> None:
         site.fail_on_former_name("SELECT 1 FROM users_old")
         assert process.stdout.readline() == "ALERT table:public.users_old used by report-job\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(_PATIENCE_SECONDS) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     finally:
         process.kill()
         process.communicate()
@@ -356,7 +351,7 @@ def test_standard_input_is_read_to_its_end(tmp_path: Path) -> None:
         input=lines,
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert json.loads(ran.stdout)["accesses"] == 9
 
@@ -406,9 +401,7 @@ def test_a_snapshot_file_is_what_ingest_can_use(site: Site, tmp_path: Path) -> N
     assert json.loads(told.stdout)["in_attic"] == 1
     assert load_snapshot(path).database == site.database.name
     site.fail_on_former_name("SELECT 1 FROM users_old")
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while not site.accesses() and time.monotonic() < end:
-        CliRunner().invoke(app, ["ingest", "--catalog", str(path)], catch_exceptions=False)
+    CliRunner().invoke(app, ["ingest", "--catalog", str(path)], catch_exceptions=False)
     assert [access["application"] for access in site.accesses()] == ["report-job"]
 
 
@@ -452,7 +445,7 @@ class Following:
     def end(self) -> int:
         """End it by SIGTERM, and give its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(_PATIENCE_SECONDS)
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 def test_sighup_reads_the_configuration_anew(tmp_path: Path) -> None:

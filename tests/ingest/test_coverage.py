@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from time import monotonic, sleep
 
 import pytest
 
@@ -12,8 +11,8 @@ from ingest.coverage import LogSettings, Stretch, coverage_rows, sources_seen
 from ingest.knowledge import read_log_settings
 from ingest.schemas import Source
 from tests.fix_server import FreshDatabase
+from tests.waiting import times_logged, until, until_logged
 
-_PATIENCE_SECONDS = 30
 _DEFAULTS = {
     "log_destination": "stderr,csvlog",
     "logging_collector": "on",
@@ -174,10 +173,7 @@ def test_a_server_says_when_it_read_its_settings(database: FreshDatabase) -> Non
     loaded = read_log_settings(database.db).since
     assert loaded is not None
     database.db.execute("SELECT pg_reload_conf()")
-    deadline = monotonic() + 10
-    while read_log_settings(database.db).since == loaded and monotonic() < deadline:
-        sleep(0.01)
-    assert (read_log_settings(database.db).since or loaded) > loaded
+    until(lambda: (read_log_settings(database.db).since or loaded) > loaded)
 
 
 def _shown_by(server: ThrowawayServer, user: str = "postgres") -> set[Source]:
@@ -220,12 +216,6 @@ def test_lines_of_sensors_are_shown_where_it_is_claimed(database: FreshDatabase,
         settings = replace(read_log_settings(db), overridden=frozenset())
         db.execute("SET log_min_messages = warning")
         db.execute(f"DO $$ BEGIN RAISE WARNING 'end of {mark}'; END $$")
-    ends = monotonic() + _PATIENCE_SECONDS
-    while f"end of {mark}" not in (log := _log(database)):
-        assert monotonic() < ends, "the server wrote no log"
-        sleep(0.02)
-    assert (f',"{mark}",' in log) is (Source.SENSOR in sources_seen(settings))
-
-
-def _log(database: FreshDatabase) -> str:
-    return "".join(path.read_text() for path in database.server.log_directory.glob("*.csv"))
+    until_logged(database.server, f"end of {mark}")
+    is_shown = times_logged(database.server, f',"{mark}",') > 0
+    assert is_shown is (Source.SENSOR in sources_seen(settings))

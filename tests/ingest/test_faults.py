@@ -21,6 +21,7 @@ from ingest.store import Store
 from tests.ingest.fix_ingest import NOON, Workplace, missing, shop
 from tests.ingest.forked import AT_ONCE, NOBODY
 from tests.ingest.test_pipeline import an_alert_each, assert_exactly_once, log_lines
+from tests.waiting import PATIENCE_SECONDS
 
 _ROOT = Path(__file__).parents[2]
 
@@ -33,7 +34,7 @@ def run_forked(home: Path, *hows: str) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     lines = ran.stdout.splitlines()
     assert len(lines) == len(hows), ran.stderr
@@ -185,7 +186,7 @@ def test_memory_stays_bounded_by_a_record_of_any_length(workplace: Workplace) ->
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     accesses, peak_bytes = map(int, ran.stdout.split())
     assert accesses == 2

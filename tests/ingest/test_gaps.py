@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import gaps as gaps_module
+from ingest import state as state_module
 from ingest.gaps import LineNumbers, lines_of
 from ingest.logs.csvlog import CSVLOG
 from ingest.running import ingest_once
@@ -49,7 +50,7 @@ CASES = [
 def found_in(workplace: Workplace) -> list[tuple[object, object, object]]:
     """The gaps that the tables hold."""
     rows = workplace.rows("gap", "gap_from", "gap_to", "lines", "reason")
-    return sorted((row["gap_from"], row["gap_to"], row["lines"]) for row in rows)  # type: ignore[type-var]
+    return sorted((row["gap_from"], row["gap_to"], row["lines"]) for row in rows)
 
 
 @pytest.mark.parametrize("batch_bytes", [300, 1 << 20])
@@ -77,6 +78,19 @@ def test_a_hole_is_found_across_files_and_restarts(
         ingest_once(workplace.pipeline())
     count = sum(int(str(lost)) for _, _, lost in found_in(workplace))
     assert count == sum(lost for _, _, lost in gaps)
+
+
+def test_a_hole_is_found_after_a_run_that_was_slow_to_keep_what_it_knew(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_module, "_SLOW_SECONDS", -1.0)
+    monkeypatch.setattr(state_module, "_SLOW_PAUSES", 1e9)
+    for name, line in (("a.csv", 7), ("b.csv", 8)):
+        workplace.write(name, lines((OLD, line, line)))
+    ingest_once(workplace.pipeline())
+    workplace.write("c.csv", lines((OLD, 11, 11)))
+    ingest_once(workplace.pipeline())
+    assert found_in(workplace) == [(at(8), at(11), 2)]
 
 
 @given(st.lists(st.tuples(st.sampled_from([OLD, NEW, OTHER]), st.booleans()), max_size=40), st.integers(1, 9))

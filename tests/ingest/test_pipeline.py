@@ -1,5 +1,6 @@
 """Exactly once: through kills at every commit, rotation, torn ends and quiet times."""
 
+import gzip
 import os
 import signal
 import subprocess
@@ -10,12 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from ingest.logs.tail import LogFile, Logs
 from ingest.node_files import node_file
 from ingest.running import follow, ingest_once
 from ingest.schemas import ALERT
 from ingest.state import STATE_NAME
 from ingest.store import Store
 from tests.ingest.fix_ingest import NOON, Workplace, missing, record
+from tests.waiting import PATIENCE_SECONDS
 
 _LINES = 12
 
@@ -114,17 +117,8 @@ def test_a_crash_at_any_commit_loses_and_doubles_nothing(
     assert len(workplace.rows("reject", "log_offset")) == 1
 
 
-@pytest.mark.parametrize("commit", range(9))
-@pytest.mark.parametrize("part", [0.1, 0.6, 0.9])
-@pytest.mark.parametrize("has_state", [True, False])
-def test_after_a_crash_a_copy_that_is_still_being_made_is_no_whole_file(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, commit: int, part: float, has_state: bool
-) -> None:
-    """Log rotation by `copytruncate` shows a part of a file for a moment, and then nothing else of it."""
-    workplace.alerting = an_alert_each
-    workplace.batch_bytes = workplace.commit_bytes = 2500
-    whole = b"".join(log_lines())
-    path = workplace.write("a.csv", whole)
+def crash_after(commit: int, workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the logs until so many commits of a table are made, and one more."""
     append, left = Store.append, commit
 
     def failing(self: Store, name: str, rows: pa.Table, *, transaction: tuple[str, int] | None) -> None:
@@ -138,6 +132,20 @@ def test_after_a_crash_a_copy_that_is_still_being_made_is_no_whole_file(
         patch.setattr(Store, "append", failing)
         with pytest.raises(_CrashError):
             ingest_once(workplace.pipeline())
+
+
+@pytest.mark.parametrize("commit", range(9))
+@pytest.mark.parametrize("part", [0.1, 0.6, 0.9])
+@pytest.mark.parametrize("has_state", [True, False])
+def test_after_a_crash_a_copy_that_is_still_being_made_is_no_whole_file(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, commit: int, part: float, has_state: bool
+) -> None:
+    """Log rotation by `copytruncate` shows a part of a file for a moment, and then nothing else of it."""
+    workplace.alerting = an_alert_each
+    workplace.batch_bytes = workplace.commit_bytes = 2500
+    whole = b"".join(log_lines())
+    path = workplace.write("a.csv", whole)
+    crash_after(commit, workplace, monkeypatch)
     if not has_state:
         node_file(workplace.data, STATE_NAME, "primary").unlink()
     pipeline = workplace.pipeline()
@@ -145,6 +153,75 @@ def test_after_a_crash_a_copy_that_is_still_being_made_is_no_whole_file(
         path.write_bytes(whole[:length])
         ingest_once(pipeline)
     assert_exactly_once(workplace)
+
+
+@pytest.mark.parametrize("commit", [1, 4, 7, 8])
+@pytest.mark.parametrize("part", [0.6, 0.9])
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_after_a_crash_a_compressed_file_that_is_still_on_its_way_is_no_whole_file(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, commit: int, part: float, is_settled: bool
+) -> None:
+    workplace.alerting = an_alert_each
+    workplace.batch_bytes = workplace.commit_bytes = 2500
+    path = workplace.write("a.csv", *log_lines())
+    packed = gzip.compress(path.read_bytes())
+    crash_after(commit, workplace, monkeypatch)
+    path.unlink()
+    pipeline = workplace.pipeline()
+    for length in (int(part * len(packed)), int((part + 0.05) * len(packed)), len(packed)):
+        path.with_suffix(".csv.gz").write_bytes(packed[:length])
+        if is_settled:
+            # As a machine with another clock writes it.
+            os.utime(path.with_suffix(".csv.gz"), (length, length))
+        ingest_once(pipeline)
+    assert_exactly_once(workplace)
+
+
+@pytest.mark.parametrize("commit", [1, 3, 5, 8])
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_after_a_crash_a_file_that_is_renamed_at_that_moment_is_read_once(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, commit: int, is_settled: bool
+) -> None:
+    workplace.alerting = an_alert_each
+    workplace.batch_bytes = workplace.commit_bytes = 2500
+    path = workplace.write("a.csv", *log_lines())
+    crash_after(commit, workplace, monkeypatch)
+    if is_settled:
+        os.utime(path, (1, 1))
+    files = Logs.files
+
+    def rotating(self: Logs) -> list[LogFile]:
+        found = files(self)
+        if path.exists():
+            path.rename(path.with_suffix(".1.csv"))
+        return found
+
+    pipeline = workplace.pipeline()
+    with monkeypatch.context() as patch:
+        patch.setattr(Logs, "files", rotating)
+        ingest_once(pipeline)
+    ingest_once(pipeline)
+    assert_exactly_once(workplace)
+
+
+def test_a_copy_that_is_still_being_made_covers_no_quiet_time(workplace: Workplace) -> None:
+    first, last = (record("x", at=NOON + timedelta(minutes=minutes)) for minutes in (0, 1))
+    path = workplace.write("a.csv", first, last)
+    pipeline = workplace.pipeline()
+    ingest_once(pipeline)
+    covered_to = workplace.now
+    workplace.now += timedelta(hours=1)
+    path.write_bytes(first)
+    ingest_once(pipeline)
+    # Nor does the file that comes after it go on where it ended.
+    workplace.write("b.csv", record("x", at=workplace.now))
+    workplace.now += timedelta(hours=1)
+    ingest_once(pipeline)
+    rows = workplace.rows("coverage", "covered_from", "covered_to")
+    assert {(row["covered_from"], row["covered_to"]) for row in rows} == {
+        (NOON, covered_to),
+        (NOON + timedelta(hours=2), NOON + timedelta(hours=3)),
+    }
 
 
 # Importing costs more than a run, so the runs that are killed are forks of one process.
@@ -190,7 +267,7 @@ def test_kill_9_again_and_again_loses_and_doubles_nothing(workplace: Workplace) 
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert result.stdout.split() == [str(-signal.SIGKILL)] * 5
     workplace.alerting = an_alert_each

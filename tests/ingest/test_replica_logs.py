@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ from ingest.store import Store
 from migrations import registry
 from tests.command_line import CommandLine
 from tests.visibility.world import Watch
+from tests.waiting import ended_by_signal, times_logged, until, until_logged
 
 TABLE = "table:public.users_old"
-_PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -47,29 +45,19 @@ class Pair:
 
     def fail(self, server: ThrowawayServer) -> None:
         """Use the former name there, and wait until the log of the server has it."""
-        before = _size(server)
+        statement = "SELECT id FROM users_old"
+        before = times_logged(server, statement)
         with (
             Database.connect(server.dsn(), application_name="report") as db,
             suppress(StatementFailedError),
         ):
-            db.execute("SELECT id FROM users_old")
-        until(lambda: _size(server) > before)
+            db.execute(statement)
+        until_logged(server, statement, before + 1)
 
     def uses(self) -> list[str]:
         rows = Store(self.data).rows("access", ["node", "element", "source"]).to_pylist()
         assert {(row["element"], row["source"]) for row in rows} <= {(TABLE, "error")}
         return sorted(row["node"] for row in rows)
-
-
-def _size(server: ThrowawayServer) -> int:
-    return sum(path.stat().st_size for path in server.log_directory.glob("*.csv"))
-
-
-def until(happened: Callable[[], bool]) -> None:
-    ends = time.monotonic() + _PATIENCE_SECONDS
-    while not happened():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +70,8 @@ def servers() -> Iterator[tuple[ThrowawayServer, ThrowawayServer]]:
         Watch(primary, Path()).deprecate([TABLE])
         with ThrowawayServer(standby_of=primary) as standby:
             with Database.connect(primary.dsn()) as db:
-                until(
-                    lambda: (
-                        db.fetch_value("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")
-                        == 1
-                    )
-                )
+                count = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+                until(lambda: db.fetch_value(count) == 1)
             yield primary, standby
 
 
@@ -186,14 +170,16 @@ def test_all_logs_are_followed(pair: Pair, run: Callable[..., Any]) -> None:
     before = len(pair.uses())
 
     def use() -> None:
+        # When it has read this one it follows, so whatever comes then is followed.
+        pair.fail(pair.primary)
+        until(lambda: len(pair.uses()) == before + 1)
         for server in (pair.standby, pair.primary):
             pair.fail(server)
+        until(lambda: len(pair.uses()) == before + 3)
 
-    user = threading.Timer(2, use)
-    user.start()
-    told = run("ingest", "--follow", "--for", "8")
-    user.join()
+    with ended_by_signal(use):
+        told = run("ingest", "--follow")
     assert told.code == 0
     assert f"{pair.primary.log_directory}, {pair.standby.log_directory}" in told.err
-    assert len(pair.uses()) == before + 2
+    assert len(pair.uses()) == before + 3
     assert {"primary", "replica1"} <= set(pair.uses())

@@ -19,7 +19,7 @@ _FILES_BEFORE_COMPACTION = 3
 
 def ingest(home: Path, rounds: int) -> None:
     """Follow a log that gets one more use each time, of a statement that was not there before."""
-    store_module._FILES_BEFORE_COMPACTION = _FILES_BEFORE_COMPACTION  # type: ignore[misc]
+    store_module._FILES_BEFORE_COMPACTION = _FILES_BEFORE_COMPACTION
     place = Workplace(home / "log", home / "data")
     number = 0
 

@@ -25,8 +25,10 @@ from ingest.meaning.world import History
 from ingest.running import follow
 from tests.ingest.fix_ingest import NOON, Workplace, missing, record, shop
 from tests.ingest.test_pipeline import an_alert_each
+from tests.waiting import PATIENCE_SECONDS
 
-_PATIENCE_SECONDS = 3.0
+# How long a commit is waited for until more is written: perhaps all was committed already.
+_A_WHILE_SECONDS = 3.0
 
 
 class Log:
@@ -136,9 +138,13 @@ def main(home: Path, kills: int, seed: int) -> None:
             # So slowly that ingesters keep up with it, also where two cores are busy.
             time.sleep(chance.uniform(0, 0.05))
         if is_aimed:
-            end = time.monotonic() + _PATIENCE_SECONDS
+            end = time.monotonic() + PATIENCE_SECONDS
+            more = time.monotonic() + _A_WHILE_SECONDS
             while time.monotonic() < end and commits(home) <= before:
                 time.sleep(0.002)
+                if time.monotonic() > more:
+                    log.write()
+                    more = time.monotonic() + _A_WHILE_SECONDS
             time.sleep(chance.uniform(0, 0.06))
         after_a_commit += commits(home) > before
         for child in children:

@@ -386,6 +386,8 @@ def test_the_time_that_a_line_tells_stays_with_its_uses(message: str, millisecon
     )
     assert rows.access["duration_ms"].to_pylist() == [milliseconds] * len(rows.access)
     assert len(rows.access) > 0
+    timed = [row["uses"] if milliseconds else 0 for row in rows.usage_hourly.to_pylist()]
+    assert rows.usage_hourly["timed"].to_pylist() == timed
 
 
 def test_lines_that_nobody_knows_are_counted() -> None:

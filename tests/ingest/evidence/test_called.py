@@ -27,6 +27,7 @@ CREATE TABLE orders (id int PRIMARY KEY, legacy text, status text);
 CREATE TABLE other.orders (id int PRIMARY KEY, legacy text);
 CREATE VIEW behind AS SELECT id FROM users;
 CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE FUNCTION report() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM users; END;
 """
 USERS, LEGACY, MOOD = "table:public.users", "column:public.orders.legacy", "enum:public.mood"
 NEW_USERS, NEW_LEGACY = "users_deprecated_20261101_unused", "legacy_deprecated_20261101_unused"
@@ -171,7 +172,16 @@ def test_what_pgattic_does_itself_is_no_use(snapshot: Snapshot, text: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", [f"SELECT * FROM {NEW_USERS}", f"LOCK TABLE {NEW_USERS}", f"COPY {NEW_USERS} TO STDOUT"]
+    "text",
+    [
+        f"SELECT * FROM {NEW_USERS}",
+        f"LOCK TABLE {NEW_USERS}",
+        f"COPY {NEW_USERS} TO STDOUT",
+        # Reads no relation but the server's own, for all that can be seen of it.
+        "SELECT report()",
+        "SELECT relname, report() FROM pg_class",
+        "EXPLAIN ANALYZE SELECT report()",
+    ],
 )
 def test_what_its_role_does_by_hand_is_one(snapshot: Snapshot, text: str) -> None:
     assert USERS in used(called(snapshot, text, role="pgattic"))

@@ -15,6 +15,7 @@ import ingest.evidence.languages
 from ingest.evidence.languages import MessageKind, is_known, line_kind, prepared_statement
 from tests.fix_server import FreshDatabase, fresh_database
 from tests.ingest.fix_log import APPLICATION, connect, rows_of, told
+from tests.waiting import PATIENCE_SECONDS, until_logged
 
 CATALOGS: dict[str, dict[str, Any]] = tomllib.loads(
     Path(ingest.evidence.languages.__file__).with_name("languages.toml").read_text()
@@ -32,7 +33,7 @@ def test_the_catalog_of_postgresql_15_says_the_same(path: Path) -> None:
     with path.open("rb") as file:
         translations = gettext.GNUTranslations(file)
     english = CATALOGS["en"]
-    translated = {
+    translated: dict[str, str | list[str]] = {
         key: translations.gettext(text)
         for key, text in english.items()
         if isinstance(text, str) and translations.gettext(text) != text
@@ -175,9 +176,11 @@ def test_a_session_writes_nothing_that_nobody_knows(database: FreshDatabase) -> 
             while not database.db.fetch_value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 assert not waiting.done()
             # A wait is told once it has lasted for deadlock_timeout.
-            first.execute("SELECT pg_sleep(0.1)")
+            until_logged(database.server, f"process {second.info.backend_pid} still waiting")
             first.execute("COMMIT")
-            waiting.result(timeout=30)
+            waiting.result(timeout=PATIENCE_SECONDS)
+    # The last thing that a session does is to log its end.
+    until_logged(database.server, f"user=postgres database={database.name} host=", times=2)
     lines = told(rows_of(database, (APPLICATION, "", "[unknown]")))
     assert [line.message.text for line in lines if line.kind is None] == []
     texts = "\n".join(line.message.text for line in lines)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import zip_longest
 
 import pytest
 
@@ -9,6 +10,7 @@ from catalog.objects import SearchPath
 from catalog.snapshot import Snapshot
 from ingest.evidence.accesses import Reader
 from ingest.evidence.sessions import MAX_SESSIONS, UNKNOWN, Session, Sessions
+from ingest.gaps import lines_of
 from ingest.grammar.references import SetPath, SetRole, Transaction
 from ingest.logs.csvlog import read_records
 from ingest.meaning.world import History
@@ -114,6 +116,25 @@ def test_a_session_that_began_before_the_log_showed_statements_may_have_any_path
     records = b"".join(lines(ORDERS)).replace(session_id().encode(), b"69000000.1")
     uses = reader.observe(read_records(records).records, sees_all=True)
     assert {each.use.element.schema for each in uses} >= {"public", "archive"}
+
+
+@pytest.mark.parametrize("split", range(7))
+def test_after_lost_lines_a_session_may_have_any_path(split: int) -> None:
+    # Line 3 may have set any.
+    log = lines(ORDERS, "set search_path to archive")
+    log += lines(ORDERS, "set search_path to public", ORDERS, first=4)
+    other = lines("set search_path to archive", *[ORDERS] * 5, number=2)
+    mixed = [line for pair in zip_longest(log, other) for line in pair if line]
+    reader = Reader(History(snapshot()))
+    reader.observe(read_records(record("x", at=EARLIER)).records, sees_all=True)
+    found: list[str] = []
+    for batch in filter(None, (mixed[:split], mixed[split:])):
+        records = read_records(b"".join(batch)).records
+        holes = [hole.offset for hole in lines_of(records).holes]
+        uses = [each.use for each in reader.observe(records, sees_all=True, holes=holes)]
+        found += [use.element.schema + "?" * use.ambiguous for use in uses if use.element.name == "orders"]
+    after_hole = ["public?", "archive?"]
+    assert found == ["public", "archive", *after_hole, "archive", "archive", "public", "archive", "archive"]
 
 
 def test_where_the_log_shows_only_some_statements_no_path_is_known() -> None:

@@ -16,11 +16,12 @@ OUTLINED = [text for text in TEXTS if outline(text) is not None]
 
 def names(found: References) -> set[str]:
     """All that a statement names."""
-    named = [use.relation for use in found.relations] + [use.name for use in (*found.types, *found.indexes)]
+    named: list[tuple[str | None, ...]] = [use.relation for use in found.relations]
+    named += [*(use.name for use in found.types), *(use.name for use in found.indexes)]
     named += [*found.functions, *(key.relation for key in found.keys)]
     named += [name for column in found.columns for level in column.levels for name in level]
     parts = {part for name in named for part in name if part is not None}
-    return parts | {use.name for use in (*found.columns, *found.constraints)}
+    return parts | {use.name for use in found.columns} | {use.name for use in found.constraints}
 
 
 @pytest.mark.parametrize("text", OUTLINED)

@@ -200,7 +200,7 @@ def test_what_is_not_sql_refers_to_nothing(sql: str) -> None:
 
 def test_a_relation_s_position_counts_characters() -> None:
     sql = "select 'é', t.a from app.t"
-    assert relation_positions(sql) == {sql.index("app.t") + 1}
+    assert relation_positions(sql) == frozenset({sql.index("app.t") + 1})
 
 
 def _dotted(name: tuple[str | None, str]) -> str:

@@ -1,11 +1,14 @@
 """Log files of a server: found, recognised after a rename, refused with a reason."""
 
+import gc
 import gzip
 import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from tempfile import gettempdir
 
 import pyarrow as pa
 import pytest
@@ -100,7 +103,7 @@ def as_nobody(tmp_path: Path) -> Iterator[None]:
         yield
         return
     for parent in (tmp_path, *tmp_path.parents):
-        if str(parent).startswith("/tmp/pytest"):
+        if Path(gettempdir()) in parent.parents:
             parent.chmod(0o755)
     os.seteuid(65534)
     try:
@@ -204,6 +207,34 @@ def test_a_file_that_is_being_compressed_waits_for_its_end(tmp_path: Path) -> No
     path.write_bytes(packed)
     (file,) = logs.files()
     assert everything(file) == (TEXTS, [])
+
+
+def test_compressed_files_that_nobody_reads_on_are_not_open(tmp_path: Path) -> None:
+    """There are more of them than a process can have open, where logs are kept for long."""
+    rest = later(100) * 10_000
+    for number in range(5):
+        (tmp_path / f"{number}.csv.gz").write_bytes(gzip.compress(later(number) + rest, compresslevel=1))
+    logs = Logs(tmp_path, None, "n")
+    opened = Path("/proc/self/fd")
+    before = len(list(opened.iterdir()))
+    files = logs.files()
+    assert len(files) == 5
+    assert len(list(opened.iterdir())) == before
+    # Whoever reads one goes on where it stopped, and closes it at its end.
+    assert read_bytes(files[3], 0, len(later(3))) == later(3)
+    assert read_bytes(files[3], len(later(3)), 100) == later(100)[:100]
+
+
+def test_what_was_found_in_files_that_are_gone_is_forgotten(tmp_path: Path) -> None:
+    logs = Logs(tmp_path, None, "n")
+    kept = []
+    for number in range(5):
+        path = tmp_path / "a.csv.gz"
+        path.write_bytes(gzip.compress(later(number)))
+        kept.append(weakref.ref(logs.files()[0].content))
+        path.rename(tmp_path / f"{number}.away")
+    gc.collect()
+    assert [each() for each in kept[:-2]] == [None] * 3
 
 
 def test_a_damaged_compressed_file_costs_only_what_is_damaged(tmp_path: Path) -> None:

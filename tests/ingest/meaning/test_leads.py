@@ -1,5 +1,7 @@
 """Whatever a golden case uses, a name in it leads there: nothing that is used is passed over at a glance."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from ingest.evidence.called import CalledReader, Entry
 from ingest.grammar.normalise import normalise
 from ingest.grammar.outline import outline
 from ingest.grammar.parse import references
+from ingest.meaning import leads as leading
 from ingest.meaning.leads import Leads
 from ingest.meaning.resolve import resolve
 from ingest.meaning.world import World
@@ -71,6 +74,24 @@ def test_a_name_leads_to_what_is_used(leads: LeadsTo, used: dict[str, set[Elemen
     found = outline(normalise(case.sql) or "")
     assert found is not None
     assert [each for each in used[case.id] if not leads(each).any_of(found.names, found.events)] == []
+
+
+def test_names_that_come_and_go_are_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of temporary tables, while the catalog stays as it is for weeks."""
+
+    class Name(str):
+        """One that can be watched."""
+
+    monkeypatch.setattr(leading, "_NAMES_KEPT", 10, raising=False)
+    leads = Leads(world, frozenset(), frozenset())
+    watched = []
+    for number in range(100):
+        name = Name(f"temporary_{number}")
+        leads.any_of([name], frozenset())
+        watched.append(weakref.ref(name))
+    del name
+    gc.collect()
+    assert sum(each() is not None for each in watched) <= 10
 
 
 def test_most_names_lead_nowhere(leads: LeadsTo, used: dict[str, set[Element]]) -> None:
@@ -137,3 +158,16 @@ def test_what_no_golden_case_says_leads_there_too(snapshot: Snapshot, text: str,
         sees_nested=True,
     )
     assert [row["element"] for row in found.rows] == [str(entry.element)]
+
+
+@pytest.mark.parametrize("role", ["app", "pgattic"])
+def test_a_dump_that_pgattic_makes_reads_sequences_and_uses_none(snapshot: Snapshot, role: str) -> None:
+    entry = in_attic(snapshot, Element.parse("sequence:twice.numbers"))
+    text = "SELECT seqrelid, last_value FROM pg_catalog.pg_sequence, pg_get_sequence_data(seqrelid)"
+    found = CalledReader().read(
+        [Entry(1, True, role, True, text, 1, 1, 0.5)],
+        replace(snapshot, attic=(entry,)),
+        {"pgattic"},
+        sees_nested=True,
+    )
+    assert len(found.rows) == (role == "app")

@@ -135,7 +135,7 @@ def test_of_many_partitions_only_those_in_the_attic_are_told() -> None:
     base = shop()
     parts = [relation(100 + n, f"part_{n}", "id") for n in range(1000)]
     links = [
-        StoredUse("partition", "public", None, part.name, "public", "users", "relation", None)  # type: ignore[arg-type]
+        StoredUse("partition", "public", None, part.name, "public", "users", "relation", None)
         for part in parts
     ]
     few = replace(base, relations=(*base.relations, *parts[:3]), stored_uses=tuple(links[:3]))
