@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import dropwhile, pairwise
+from operator import attrgetter
 from typing import Any
 
 from analytics.logged import SettingsLook, shown
@@ -19,9 +20,11 @@ from analytics.own_settings import OwnSettings
 from analytics.reconciliation import OWN, Explanations, KnownScans
 from analytics.store import Evidence
 from analytics.stretches import Stretch, both, joined, within, without
+from analytics.takeovers import ServerLook, takeovers
 from catalog.elements import Element
 from catalog.policy import PolicySettings
 
+_moment = attrgetter("at")
 # Who has one of these for himself is not counted as the server says.
 _HIDES = ("pg_stat_statements.track", "pg_stat_statements.track_utility", "compute_query_id")
 
@@ -42,6 +45,12 @@ class CallLook:
     began_at: datetime
     settings_since: datetime
     tells_all: bool
+    server: ServerLook
+    registry_at: datetime | None
+
+    def has_heard_of(self, renamed_at: datetime) -> bool:
+        """Whether the server knew of a rename: a standby can lag behind. An older pgattic did not note it."""
+        return self.registry_at is None or self.registry_at >= renamed_at
 
     def follows(self, before: "CallLook") -> bool:
         """Whether nothing was lost between an earlier look and this one."""
@@ -130,12 +139,13 @@ class Calls:
         nodes: Sequence[str],
         names: Collection[Element],
         since: datetime,
+        own: OwnSettings | None = None,
     ) -> None:
         self._policy = policy
         self._longest = timedelta(hours=policy.collect_max_gap_hours)
         self._nodes = nodes
         self._looks = _looks(evidence, since)
-        self._hidden = OwnSettings(evidence, since).of(_HIDES)
+        self._hidden = (own or OwnSettings(evidence, since)).of(_HIDES)
         self._watched = {node: self._watched_on(node) for node in nodes}
         self._runs = _runs(evidence, names, since) if self._looks else {}
 
@@ -150,28 +160,33 @@ class Calls:
 
         `known` are scans by dumps, and by pgattic itself.
         """
-        wanted = {str(name) for name in names}
+        wanted = sorted({str(name) for name in names})
         steps: list[CalledStep] = []
         watched: dict[str, list[Stretch]] = {}
         is_read = False
         for node in self._nodes:
-            looks = [look for look in self._looks.get(node, ()) if look.at > since]
+            looks = self._looks.get(node, [])
+            later = looks[bisect_right(looks, since, key=_moment) :]
+            looks = list(dropwhile(lambda look: not look.has_heard_of(since), later))
             is_read = is_read or bool(looks)
-            doubts: list[Stretch] = []
-            for (element, statement_id, role, operation, is_dump), runs in self._runs.get(node, {}).items():
-                if element is not None and element not in wanted:
-                    continue
-                # Names that nothing has any more can hide a use only in a text that is older than the rename.
-                is_old = element is None and statement_id is not None
-                for start, end, calls in called(looks, runs, since, only_old=is_old):
-                    if operation is None:
-                        doubts.append((start, end))
-                        continue
-                    steps.append(CalledStep(node, start, end, calls, statement_id, role, operation, is_dump))
+            counted = list(self._steps(node, looks, wanted, since))
+            steps += [step for step in counted if step.operation is not None]
+            doubts = [(step.start, step.end) for step in counted if step.operation is None]
             watched[node] = self._watched_since(node, looks, doubts)
         if not is_read:
             return None, watched
         return used(steps, known, self._policy.known_readers), watched
+
+    def _steps(
+        self, node: str, looks: Sequence[CallLook], names: Iterable[str], since: datetime
+    ) -> Iterator[CalledStep]:
+        """The calls that use some elements, and those that may use them (or anything), with no operation."""
+        for name in (*names, None):
+            for (statement_id, role, operation, is_dump), runs in self._runs.get((node, name), {}).items():
+                # Names that nothing has any more can hide a use only in a text that is older than the rename.
+                is_old = name is None and statement_id is not None
+                for start, end, calls in called(looks, runs, since, only_old=is_old):
+                    yield CalledStep(node, start, end, calls, statement_id, role, operation, is_dump)
 
     def _watched_since(
         self, node: str, looks: Sequence[CallLook], doubts: Iterable[Stretch]
@@ -197,8 +212,14 @@ class Calls:
             if after.follows(before):
                 if before.tells_all:
                     yield before.at, after.at
-            elif before.at < after.began_at and _has_kept_all(before, after):
+            elif _is_same_server(before, after) and _has_kept_all(before, after):
                 yield after.began_at, after.at
+
+
+def _is_same_server(before: CallLook, after: CallLook) -> bool:
+    """Whether the counting began anew between two looks; another server has counted for itself."""
+    is_another = bool(takeovers([before.server, after.server]))
+    return before.at < after.began_at and not is_another
 
 
 def _has_kept_all(before: CallLook, after: CallLook) -> bool:
@@ -239,12 +260,11 @@ def called(
     `looks` are all of a node after the moment, and `runs` are sorted by their start. With `only_old`, calls
     of what was not there at the look before do not count.
     """
-    moments = [look.at for look in looks]
     last: Run | None = None
     for run in runs:
-        place = bisect_left(moments, run.start)
+        place = bisect_left(looks, run.start, key=_moment)
         before, last = last, run
-        if place == len(moments) or moments[place] != run.start:
+        if place == len(looks) or looks[place].at != run.start:
             continue
         after = looks[place]
         if place == 0:
@@ -258,7 +278,7 @@ def called(
             counted = before.calls if goes_on and before is not None and before.calls <= run.calls else 0
             if was_there or not only_old:
                 yield start.at, after.at, run.calls - counted
-        if run.looks < bisect_right(moments, run.end) - place:
+        if run.looks < bisect_right(looks, run.end, key=_moment) - place:
             # It was gone in between, and came back to the number that it had.
             yield run.start, run.end, run.calls
 
@@ -277,22 +297,24 @@ def _looks(evidence: Evidence, since: datetime) -> dict[str, list[CallLook]]:
             max(began),
             row["settings_since"],
             row["tells_all"],
+            ServerLook(row["sampled_at"], row["server_started_at"], row["kept_since"]),
+            row["registry_at"],
         )
         found.setdefault(row["node"], []).append(look)
     return found
 
 
-_Series = tuple[str | None, str | None, str | None, str | None, bool]
+_Series = tuple[str | None, str | None, str | None, bool]
 
 
 def _runs(
     evidence: Evidence, names: Collection[Element], since: datetime
-) -> dict[str, dict[_Series, list[Run]]]:
-    """The runs of each statement on each node, by element, statement, role and operation."""
-    found: dict[str, dict[_Series, list[Run]]] = {}
+) -> dict[tuple[str, str | None], dict[_Series, list[Run]]]:
+    """The runs of each statement, by node and element, then by statement, role and operation."""
+    found: dict[tuple[str, str | None], dict[_Series, list[Run]]] = {}
     asked: dict[str, Any] = {"elements": sorted({str(name) for name in names}), "since": since}
     for row in evidence.query("calls", **asked).to_pylist():
-        series = (row["element"], row["statement_id"], row["role"], row["operation"], row["is_dump"])
+        series = (row["statement_id"], row["role"], row["operation"], row["is_dump"])
         run = Run(row["first_at"], row["last_at"], row["calls"], row["looks"], bool(row["after_rename"]))
-        found.setdefault(row["node"], {}).setdefault(series, []).append(run)
+        found.setdefault((row["node"], row["element"]), {}).setdefault(series, []).append(run)
     return found

@@ -4,15 +4,17 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-from analytics.counting import Counted, Run, count_uses, sampled
+from analytics.counting import Counted, Run, Step, count_uses, sampled
 from analytics.facts import CountedUses
 from analytics.grounds import Grounds
 from analytics.own_settings import OwnSettings
-from analytics.reconciliation import KnownScans
+from analytics.reconciliation import OWN, KnownScans
 from analytics.store import Evidence
-from analytics.stretches import Stretch, both, joined
+from analytics.stretches import Stretch, both, joined, without
+from analytics.takeovers import ServerLook, takeovers
 from catalog.counters import Baseline
 
 _MOMENT = timedelta(microseconds=1)
@@ -28,14 +30,17 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Samples:
-    """When each node was looked at, by node; `standbys` is the largest number that any of them had.
+    """When each node was looked at, by node; `standbys` is the largest number that all of them had together.
 
-    `oldest_sessions` is when the oldest session of a client began that the last look saw, by node.
+    `oldest_sessions` is when the oldest session of a client began that the last look saw, by node. Of each
+    look `servers` say which server answered, `registries` of which rename it knew last (None: not noted).
     """
 
     moments: Mapping[str, tuple[tuple[datetime, bool], ...]]
     standbys: int
     oldest_sessions: Mapping[str, datetime | None]
+    servers: Mapping[str, Sequence[ServerLook]]
+    registries: Mapping[str, Sequence[tuple[datetime, datetime | None]]]
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -54,19 +59,29 @@ class Counters:
         # The last sample before the moment says what came after it.
         self._from = since - self._longest
         retired = set(policy.retired_nodes)
-        self._samples = _samples(evidence, self._from)
         self.primary = grounds.nodes[0]
+        self.own_settings = OwnSettings(evidence, self._from)
+        self._samples = _samples(evidence, self._from, {self.primary: self._live.standbys}, self.own_settings)
         self.nodes = tuple(
             name for name in dict.fromkeys((*grounds.nodes, *self._samples.nodes)) if name not in retired
         )
+        self.promotions = {self.primary: self._live.promotions}
+        self._taken_over = {node: self._takeovers(node) for node in self.nodes}
         self._runs = _runs(evidence, oids, self._from)
+        self._retired = sorted({node for node, _ in self._runs} & retired)
+        # No two servers have counted since the same moment.
+        by_server: dict[datetime | None, set[str]] = {}
+        for node in self.nodes:
+            for look in self._servers(node):
+                by_server.setdefault(look.kept_since, set()).add(node)
+        self._moved = [kept for kept, nodes in by_server.items() if kept is not None and len(nodes) > 1]
         self._looked: dict[tuple[str, datetime], list[Stretch]] = {}
         self._looks: dict[str, tuple[list[tuple[datetime, bool]], list[Stretch]]] = {}
 
     @property
     def standbys(self) -> int:
-        """How many servers streamed from a watched one, at most."""
-        return max(self._live.standbys, self._samples.standbys)
+        """How many servers streamed from the watched ones at one time, at most."""
+        return self._samples.standbys
 
     @property
     def oldest_session_at(self) -> datetime | None:
@@ -87,11 +102,37 @@ class Counters:
                 tuple(both(counted.stretches, looked)),
                 tuple(step for step in counted.steps if step.end > since),
             )
-        return found if is_known else None
+        if not is_known:
+            return None
+        elsewhere = tuple(step for step in self._elsewhere(oid, baseline) if step.end > since)
+        primary = found[self.primary]
+        return found | {self.primary: replace(primary, steps=(*primary.steps, *elsewhere))}
+
+    def _elsewhere(self, oid: int, baseline: Baseline | None) -> Iterator[Step]:
+        """Uses that the samples of no node tell of: of retired ones, and while a server changed its name."""
+        for node in self._retired:
+            yield from count_uses(node, self._runs.get((node, oid), ())).steps
+        for kept_since in self._moved:
+            named = ((node, run) for node in self.nodes for run in self._runs_of(node, oid, baseline))
+            own = sorted(
+                ((node, run) for node, run in named if run.kept_since == kept_since),
+                key=lambda one: one[1].start,
+            )
+            for (former, before), (node, after) in pairwise(own):
+                if former != node and before.end < after.start:
+                    yield from count_uses(node, (before, after)).steps
 
     def looked_at(self, node: str) -> list[Stretch]:
         """When a node was looked at often enough, whatever the object."""
         return self._looked_at(node, None)
+
+    def known_since(self, node: str, renamed_at: datetime) -> datetime | None:
+        """When a node had heard of a rename, which a standby does when it replays it; None: not yet."""
+        if node == self.primary:
+            return renamed_at
+        looks = self._samples.registries.get(node, ())
+        heard = (at if known else renamed_at for at, known in looks if known is None or known >= renamed_at)
+        return next(heard, None)
 
     def blind_nodes(self, now: datetime) -> tuple[str, ...]:
         """The nodes that were not looked at of late, besides the primary, which is looked at now."""
@@ -118,7 +159,8 @@ class Counters:
             return None
         last, counted = runs[-1], count_uses(node, runs)
         if last.reads == last.writes == 0:
-            begun = max((at for at in (last.kept_since, last.reset_at) if at), default=last.end)
+            promotions = self.promotions.get(node, ())
+            begun = max((at for at in (last.kept_since, last.reset_at, *promotions) if at), default=last.end)
             first = min((at for at, _ in self._samples.moments.get(node, ())), default=runs[0].start)
             # An object that the first looks did not see is younger than the counting.
             begun = begun if first >= runs[0].start else max(begun, runs[0].start)
@@ -138,16 +180,14 @@ class Counters:
         found: dict[int, list[KnownScans]] = {}
         for scan in self._live.own_scans:
             if scan.at >= since:
-                found.setdefault(scan.oid, []).append(
-                    KnownScans(self.primary, scan.at, scan.scans, "pgattic")
-                )
+                found.setdefault(scan.oid, []).append(KnownScans(self.primary, scan.at, scan.scans, OWN))
         asked = {"known": list(self._policy.known_readers), "elements": list(elements), "since": since}
         for (_, element), rows in _by_best_source(self._evidence, asked).items():
             found.setdefault(elements[element], []).extend(
                 KnownScans(row["node"], row["began_at"], row["scans"], row["reader"])
                 for row in rows
                 # Its own scans are noted with their number.
-                if row["reader"] != "pgattic"
+                if row["reader"] != OWN
             )
         return {oid: tuple(scans) for oid, scans in found.items()}
 
@@ -182,9 +222,8 @@ class Counters:
             after = [stretch for stretch in stretches if stretch[1] > first]
             if after and after[0][0] < first:
                 after[0] = first, after[0][1]
-            self._looked[key] = joined(
-                (*sampled([(first, True), *looks[place : place + 1]], self._longest), *after)
-            )
+            found = joined((*sampled([(first, True), *looks[place : place + 1]], self._longest), *after))
+            self._looked[key] = without(found, self._taken_over.get(node, ()))
         return self._looked[key]
 
     def _all_looks(self, node: str) -> tuple[list[tuple[datetime, bool]], list[Stretch]]:
@@ -193,8 +232,20 @@ class Counters:
             looks = list(self._samples.moments.get(node, ()))
             if node == self.primary:
                 looks.append((self._live.taken_at, True))
-            self._looks[node] = looks, sampled(looks, self._longest)
+            stretches = without(sampled(looks, self._longest), self._taken_over.get(node, ()))
+            self._looks[node] = looks, stretches
         return self._looks[node]
+
+    def _takeovers(self, node: str) -> list[Stretch]:
+        """When another server took over its name."""
+        return takeovers(self._servers(node), self.promotions.get(node, ()))
+
+    def _servers(self, node: str) -> Iterator[ServerLook]:
+        """Which server answered at each look."""
+        yield from self._samples.servers.get(node, ())
+        if node == self.primary:
+            live = self._live
+            yield ServerLook(live.taken_at, live.server_started_at, live.kept_since)
 
 
 def counted_uses(counted: Mapping[str, Counted], known: Sequence[KnownScans]) -> CountedUses:
@@ -208,16 +259,21 @@ def _first(baseline: Baseline) -> Run:
     return Run(at, at, *counted, baseline.blocks, baseline.maintenance, baseline.filenode)
 
 
-def _samples(evidence: Evidence, since: datetime) -> Samples:
+def _samples(
+    evidence: Evidence, since: datetime, standbys_now: Mapping[str, int], own: OwnSettings
+) -> Samples:
     moments: dict[str, list[tuple[datetime, bool]]] = {}
-    standbys = 0
     sessions: dict[str, datetime | None] = {}
+    servers: dict[str, list[ServerLook]] = {}
+    registries: dict[str, list[tuple[datetime, datetime | None]]] = {}
     for row in evidence.query("samples", since=since).to_pylist():
         moments.setdefault(row["node"], []).append((row["sampled_at"], bool(row["is_counting"])))
-        standbys = max(standbys, row["standbys"])
         sessions[row["node"]] = row["oldest_session_at"]
+        look = ServerLook(row["sampled_at"], row["server_started_at"], row["kept_since"])
+        servers.setdefault(row["node"], []).append(look)
+        registries.setdefault(row["node"], []).append((row["sampled_at"], row["registry_at"]))
     # A session goes on counting nothing after its role has the setting no more.
-    silent = OwnSettings(evidence, since).of({"track_counts"})
+    silent = own.of({"track_counts"})
     counting = {
         node: tuple(
             (at, is_counting and not any(start < at < end for start, end in silent.get(node, ())))
@@ -225,7 +281,20 @@ def _samples(evidence: Evidence, since: datetime) -> Samples:
         )
         for node, found in moments.items()
     }
-    return Samples(counting, standbys, sessions)
+    return Samples(counting, _standbys(evidence, since, standbys_now), sessions, servers, registries)
+
+
+def _standbys(evidence: Evidence, since: datetime, now: Mapping[str, int]) -> int:
+    """How many servers streamed from all nodes at one time, at most; one may stream from a standby."""
+    by_node: dict[str, int] = {}
+    most = 0
+    for row in evidence.query("standbys", since=since).to_pylist():
+        if row["node"] in by_node:
+            # The next round of looks has begun: a node that was left out of it has no standbys there.
+            by_node = {}
+        by_node[row["node"]] = row["standbys"]
+        most = max(most, sum(by_node.values()))
+    return max(most, sum((by_node | dict(now)).values()))
 
 
 def _runs(evidence: Evidence, oids: Collection[int], since: datetime) -> dict[tuple[str, int], list[Run]]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from analytics.doubts import DoubtfulLook, unread
@@ -11,6 +12,7 @@ from analytics.logged import SettingsLook, Told, shown
 from analytics.own_settings import OwnSettings
 from analytics.store import Evidence
 from analytics.stretches import Stretch, both, joined, missing, seconds, within, without
+from analytics.takeovers import ServerLook, takeovers
 from catalog.policy import PolicySettings
 from ingest.logs.log_paths import base_name
 from ingest.schemas import Source
@@ -35,6 +37,8 @@ _HIDES = {
         "auto_explain.log_verbose",
     ),
 }
+
+_NONE: Mapping[str, Collection[datetime]] = MappingProxyType({})
 
 Watched = Mapping[Source, Mapping[str, Sequence[Stretch]]]
 
@@ -76,13 +80,14 @@ def coverage(
     since: datetime,
     until: datetime,
     nodes: Collection[str] = (),
+    policy: PolicySettings | None = None,
 ) -> Coverage:
     """What was read of a source from `since` to `until`.
 
     A moment counts only where every node that was ever read, or is named in `nodes`, was read then: a use
-    on a replica that nobody looked at is a use unseen.
+    on a replica that nobody looked at is a use unseen. Nothing is asked of the policy's retired nodes.
     """
-    by_node = watched(evidence, since, until, nodes)[source] if since < until else {}
+    by_node = watched(evidence, since, until, nodes, policy)[source] if since < until else {}
     return summarise(source, since, until, by_node)
 
 
@@ -92,14 +97,25 @@ def watched(
     until: datetime,
     nodes: Collection[str] = (),
     policy: PolicySettings | None = None,
+    promotions: Mapping[str, Collection[datetime]] = _NONE,
+    own: OwnSettings | None = None,
 ) -> Watched:
     """When the log of each node was read, for each source; a node never read has an empty set.
 
     The times of which lines are lost are taken out, and those in which the log may not show what it should,
-    or is another one than that which is read. Nothing is asked of the policy's retired nodes.
+    or is another one than that which is read. `promotions` are when the present servers of nodes became
+    primaries. Nothing is asked of the policy's retired nodes.
     """
     policy = policy or PolicySettings()
-    rows = evidence.query("coverage", since=since, until=until).to_pylist()
+    looks = evidence.query("settings_looks", since=since - _LOOK_BACK).to_pylist()
+    taken_over = _taken_over(looks, promotions)
+    rows = evidence.query(
+        "coverage",
+        since=since,
+        until=until,
+        nodes=[node for node, _ in taken_over],
+        moments=[at for _, at in taken_over],
+    ).to_pylist()
     lost: dict[str, list[Stretch]] = {}
     for row in evidence.query("lost_lines", since=since - _LOOK_BACK, until=until).to_pylist():
         lost.setdefault(row["node"], []).append((row["gap_from"], row["gap_to"]))
@@ -113,7 +129,6 @@ def watched(
             continue
         by_node = read[row["source"]] if row["source"] in read else found[Source(row["source"])]
         by_node.setdefault(row["node"], []).append((row["covered_from"], row["covered_to"]))
-    looks = evidence.query("settings_looks", since=since - _LOOK_BACK).to_pylist()
     errors = _shown(looks, policy, Source.ERROR, _told(evidence, since - _LOOK_BACK, lost))
     # What shows failed statements shows lines of sensors, but in a line not understood one may hide. A log
     # tells only of settings that decide on failed statements.
@@ -125,7 +140,7 @@ def watched(
         for node, proved in shown_to.items():
             claimed = found[source].get(node, [])
             found[source][node] = joined([*claimed, *both(read[how].get(node, []), proved)])
-    unread_at, own = _unread(evidence, looks), OwnSettings(evidence, since)
+    unread_at, own = _unread(evidence, looks), own or OwnSettings(evidence, since)
     hidden = {source: own.of(settings) for source, settings in _HIDES.items()}
     return {
         source: {
@@ -137,6 +152,19 @@ def watched(
         }
         for source, by_node in found.items()
     }
+
+
+def _taken_over(
+    rows: Iterable[Mapping[str, Any]], promotions: Mapping[str, Collection[datetime]]
+) -> list[tuple[str, datetime]]:
+    """The nodes whose name another server took over, and when."""
+    looks: dict[str, list[ServerLook]] = {node: [] for node in promotions}
+    for row in rows:
+        look = ServerLook(row["sampled_at"], row["server_started_at"], row["kept_since"])
+        looks.setdefault(row["node"], []).append(look)
+    return [
+        (node, at) for node, found in looks.items() for _, at in takeovers(found, promotions.get(node, ()))
+    ]
 
 
 def _unread(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Stretch]]:
@@ -175,7 +203,7 @@ def _told(evidence: Evidence, since: datetime, lost: Mapping[str, Sequence[Stret
         told = found.setdefault(row["node"], Told())
         told.read.append((row["covered_from"], row["covered_to"]))
         told.reloads += row["reloads"]
-        told.changes += row["setting_changes"] or ()
+        told.changes += row["setting_changes"]
     return {
         node: replace(told, read=without(joined(told.read), lost.get(node, ())))
         for node, told in found.items()

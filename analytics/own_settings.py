@@ -12,7 +12,10 @@ _LOOK_BACK = timedelta(days=30)
 
 
 class OwnSettings:
-    """The settings that roles and databases had for themselves since some time before a moment."""
+    """The settings that roles and databases had for themselves since some time before a moment.
+
+    It goes back far enough for whoever asks about a time since that moment, or a later one.
+    """
 
     def __init__(self, evidence: Evidence, since: datetime) -> None:
         self._looks: dict[str, list[DoubtfulLook]] = {}

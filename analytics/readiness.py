@@ -53,13 +53,15 @@ def gather(grounds: Grounds) -> list[tuple[AtticEntry, Facts]]:
             tables.setdefault(entry.object_oid, []).append(entry.element)
     found = [_Found(snapshot, entry, tables) for entry in entries]
     since = min(one.since for one in found)
+    names = {name for one in found for name in one.names}
     of_nodes = Counters(grounds, {oid for one in found for oid in one.oids}, since)
+    nodes, own = of_nodes.nodes, of_nodes.own_settings
     gathered = _Gathered(
         grounds,
         Seen(evidence, ((name, one.since) for one in found for name in one.names), policy.known_readers),
-        watched(evidence, since, grounds.now, of_nodes.nodes, policy),
+        watched(evidence, since, grounds.now, nodes, policy, of_nodes.promotions, own),
         of_nodes,
-        Calls(evidence, policy, of_nodes.nodes, {name for one in found for name in one.names}, since),
+        Calls(evidence, policy, nodes, names, since, own),
         of_nodes.known_scans({name: oid for one in found for name, oid in one.counted_as.items()}, since),
         evidence.query("opaque").to_pylist()[0]["statements"],
         dynamic_functions(snapshot),
@@ -225,7 +227,9 @@ class _Gathered:
         return tuple(
             use
             for use in self.grounds.counters.open_uses
-            if use.oid == entry.object_oid and use.role not in known and use.application not in known
+            if use.oid == entry.object_oid
+            # No dump is ever prepared.
+            and (use.prepared_as or (use.role not in known and use.application not in known))
         )
 
     def _counted(self, found: _Found) -> tuple[CountedUses | None, dict[str, Sequence[Stretch]]]:
@@ -267,7 +271,9 @@ class _Gathered:
         for source, kinds in ((Source.SENSOR, {"canary", "trigger"}), (Source.AUDIT, {"grant"})):
             armed_at = entry.armed_at if kinds & set(entry.sensors) else None
             own[source] = {
-                node: within(stretches, armed_at, self.grounds.now) if armed_at else []
+                node: within(stretches, max(armed_at, known_at), self.grounds.now)
+                if armed_at and (known_at := self.counters.known_since(node, entry.deprecated_at))
+                else []
                 for node, stretches in own[source].items()
             }
         own[Source.COUNTER] = counters

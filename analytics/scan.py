@@ -41,7 +41,8 @@ def survey(grounds: Grounds) -> Survey:
     # A month is where more time makes no difference to the confidence.
     long_ago = at - timedelta(days=max(31.0, policy.observed_days + 1))
     of_nodes = Counters(grounds, oids, long_ago)
-    quiet = {oid: of_nodes.quiet(oid, at) for oid in oids} if not _unwatched(of_nodes, policy) else {}
+    strangers = _unwatched(of_nodes, policy)
+    quiet = {oid: of_nodes.quiet(oid, at) for oid in oids} if not strangers else {}
     return judge(
         Observed(
             snapshot,
@@ -50,10 +51,11 @@ def survey(grounds: Grounds) -> Survey:
             grounds.now,
             since,
             hourly_detail(grounds.evidence, since),
-            coverage(grounds.evidence, Source.LOG, since, grounds.now),
+            # What is read on a server that nobody knows of stands in a log that nobody reads.
+            coverage(grounds.evidence, Source.LOG, since, grounds.now, (*of_nodes.nodes, *strangers), policy),
             grounds.evidence.query("opaque").to_pylist()[0]["statements"],
             {oid: one for oid, one in quiet.items() if one is not None},
-            (*of_nodes.blind_nodes(at), *_unwatched(of_nodes, policy)),
+            (*of_nodes.blind_nodes(at), *strangers),
         )
     )
 

@@ -13,8 +13,9 @@ def servers_watched(grounds: Grounds, since: datetime) -> Watched:
     """When each source watched each server, from `since` to now."""
     evidence, policy = grounds.evidence, grounds.policy
     counters = Counters(grounds, (), since)
-    found = dict(watched(evidence, since, grounds.now, counters.nodes, policy))
+    own = counters.own_settings
+    found = dict(watched(evidence, since, grounds.now, counters.nodes, policy, counters.promotions, own))
     found[Source.COUNTER] = {node: counters.looked_at(node) for node in counters.nodes}
-    calls = Calls(evidence, policy, counters.nodes, (), since)
+    calls = Calls(evidence, policy, counters.nodes, (), since, own)
     found[Source.STATEMENTS] = {node: calls.looked_at(node) for node in counters.nodes}
     return found

@@ -72,7 +72,8 @@ def _index_candidate(
 
 
 def _is_plain_index(index: Index) -> bool:
-    bound = index.is_unique or index.is_primary or index.is_replica_identity or index.constraint is not None
+    is_marked = index.is_replica_identity or index.is_clustered
+    bound = index.is_unique or index.is_primary or is_marked or index.constraint is not None
     # An index on an expression also gives the planner statistics that nothing counts.
     return index.is_valid and not bound and not index.has_expressions and not index.is_partition
 

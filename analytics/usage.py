@@ -53,13 +53,17 @@ class UseGroup:
 
 @dataclass(frozen=True, slots=True)
 class CallGroup:
-    """Calls of one normalised statement by one role; `last_at` is when the last one was, at the latest."""
+    """Calls of one normalised statement by one role; `last_at` is when the last one was, at the latest.
+
+    `mean_ms` is how long one took on average, those before the rename among them; None where nobody noted it.
+    """
 
     role: str | None
     statement: str | None
     operation: str | None
     calls: int
     last_at: datetime
+    mean_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +104,14 @@ def calls_of(
     calls = Calls(evidence, policy, nodes, {entry.element}, entry.deprecated_at)
     found, _ = calls.of({entry.element}, entry.deprecated_at)
     texts = {row["statement_id"]: row["text"] for row in evidence.query("called_texts").to_pylist()}
+    durations = evidence.query("call_durations", element=str(entry.element)).to_pylist()
+    took = {(row["role"], row["statement_id"]): row["mean_ms"] for row in durations}
     groups: dict[tuple[str | None, str | None], CallGroup] = {}
     for step in found.steps if found else ():
-        text = texts.get(step.statement_id)
-        group = groups.setdefault(
-            (step.role, step.statement_id), CallGroup(step.role, text, step.operation, 0, step.end)
-        )
-        groups[step.role, step.statement_id] = replace(
-            group, calls=group.calls + step.calls, last_at=max(group.last_at, step.end)
-        )
+        key = step.role, step.statement_id
+        first = CallGroup(step.role, texts.get(step.statement_id), step.operation, 0, step.end, took.get(key))
+        group = groups.setdefault(key, first)
+        groups[key] = replace(group, calls=group.calls + step.calls, last_at=max(group.last_at, step.end))
     return sorted(groups.values(), key=lambda group: group.last_at, reverse=True)
 
 

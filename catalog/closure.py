@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from catalog.attic import AtticEntry
 from catalog.elements import Element, Kind, quote_identifier
-from catalog.objects import CHILDREN, Function, StoredUse
+from catalog.objects import CHILDREN, Function, Index, StoredUse
 from catalog.snapshot import Snapshot
 from catalog.words import is_word, words
 
@@ -181,19 +181,26 @@ def _of_index(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
     index = snapshot.index(element.schema, element.name)
     if index and index.constraint:
         yield Dependant("constraint", _name(index.schema, index.table, index.constraint), "is enforced by it")
-    if index and index.is_replica_identity:
-        yield Dependant("replica identity", _name(index.schema, index.table), "is defined by it")
+    yield from _marks(index)
     for use in snapshot.stored_uses_of("relation", element.schema, element.name):
         yield _from_use(use)
+
+
+def _marks(index: Index | None) -> Iterator[Dependant]:
+    """What its table does by the index without a name."""
+    if index and index.is_replica_identity:
+        yield Dependant("replica identity", _name(index.schema, index.table), "is defined by it")
+    if index and index.is_clustered:
+        # It may sort the rows instead, and then counts no scan.
+        table = _table(index.schema, index.table)
+        yield Dependant("CLUSTER", _name(index.schema, index.table), "goes by it", table)
 
 
 def _of_constraint(snapshot: Snapshot, element: Element) -> Iterator[Dependant]:
     constraint = snapshot.constraint(element.schema, element.parent or "", element.name)
     if constraint is None or constraint.index is None:
         return
-    index = snapshot.index(constraint.schema, constraint.index)
-    if index and index.is_replica_identity:
-        yield Dependant("replica identity", _name(index.schema, index.table), "is defined by it")
+    yield from _marks(snapshot.index(constraint.schema, constraint.index))
     for use in snapshot.stored_uses_of("relation", constraint.schema, constraint.index):
         if not (use.kind == "constraint" and use.name == element.name and use.relation == element.parent):
             yield _from_use(use)

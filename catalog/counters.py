@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from catalog.database import Database, Row, load_sql
-from catalog.elements import Kind
 from catalog.holders import Holders, read_holders
 
 
@@ -25,9 +24,6 @@ class Counter:
     vacuum and analyze did `maintenance`, and the `filenode` of their rows (None on a standby).
     """
 
-    kind: Kind
-    schema: str
-    name: str
     oid: int
     reads: int
     writes: int
@@ -38,7 +34,7 @@ class Counter:
 
 
 # What the query also has is for `collect`.
-_READ = tuple(name for name in Counter.__dataclass_fields__ if name != "kind")
+_READ = tuple(Counter.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +48,16 @@ class OwnScan:
 
 @dataclass(frozen=True, slots=True)
 class OpenUse:
-    """An open transaction that holds a lock on something in the attic; a prepared one has no role."""
+    """An open transaction that holds a lock on something in the attic.
+
+    One that was prepared has the name that it was given, and `since` is when that was.
+    """
 
     oid: int
     role: str | None
     application: str | None
     since: datetime | None
+    prepared_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class CounterSample:
     of tables and reads of sequences that pgattic itself made (backups, comparisons of rows); `standbys` are
     the servers that stream from this one; `oldest_session_at` is when the oldest session of another client
     began; `holders` are the columns that can hold a value in the attic, by its OID; `open_uses` are those of
-    transactions that have not ended, so that they are not counted yet.
+    transactions that have not ended, so that they are not counted yet. `promotions` are when the server
+    became a primary: until then the uses of the primary were counted by another one.
     """
 
     taken_at: datetime
@@ -81,12 +82,13 @@ class CounterSample:
     oldest_session_at: datetime | None = None
     holders: Holders = field(default_factory=dict)
     open_uses: tuple[OpenUse, ...] = ()
+    promotions: tuple[datetime, ...] = ()
 
     @property
     def counting_since(self) -> datetime:
         """From when on no use that was counted can have been lost."""
         started = self.kept_since or self.server_started_at
-        return max(self.reset_at or started, started)
+        return max(self.reset_at or started, started, *self.promotions)
 
     def baseline(self, oid: int) -> "Baseline | None":
         """What to compare a later sample of one object with, or None where nothing is counted for it."""
@@ -141,8 +143,19 @@ def read_counters(db: Database) -> CounterSample:
         tuple(OpenUse(**row) for row in db.fetch(load_sql("catalog", "open_uses")))
         if state["has_attic"]
         else (),
+        _promotions(db, state),
     )
 
 
+def _promotions(db: Database, state: Row) -> tuple[datetime, ...]:
+    """When the server became a primary; it may have been this very moment where that may not be asked."""
+    if state["in_recovery"]:
+        return ()
+    if state["has_waldir"]:
+        return tuple(row["at"] for row in db.fetch(load_sql("catalog", "promotions")))
+    # The first timeline is that of a server which always was one.
+    return (state["now"],) if state["timeline"] > 1 else ()
+
+
 def _counter(row: Row) -> Counter:
-    return Counter(Kind(row["kind"]), **{name: row[name] for name in _READ})
+    return Counter(**{name: row[name] for name in _READ})

@@ -8,15 +8,18 @@ application gets next. So timeouts are set within transactions, and every statem
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Self
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import Jsonb
 
 from catalog.errors import ConnectionFailedError, LockTimeoutError, StatementFailedError
@@ -25,6 +28,7 @@ APPLICATION_NAME = "pgattic"
 # What it writes into the statements by which it reads users' tables: pg_stat_statements tells no application.
 OWN_NOTE = "/* pgattic */"
 _LOCK_NOT_AVAILABLE = "55P03"
+_DEADLOCK = "40P01"
 _NOT_IN_A_TRANSACTION = "25001"
 _READ_ONLY = "25006"
 _CONNECT_TIMEOUT_SECONDS = 10
@@ -74,6 +78,13 @@ def has_password(dsn: str) -> bool:
     return bool(conninfo_to_dict(dsn).get("password"))
 
 
+class _UtcLoader(TimestamptzLoader):
+    """Gives times in UTC, whatever the time zone of the session: they are told and kept by the day so."""
+
+    def load(self, data: Buffer) -> datetime:
+        return super().load(data).astimezone(UTC)
+
+
 class Database:
     """One connection; each statement is a transaction, unless `transaction()` puts several in one."""
 
@@ -99,10 +110,13 @@ class Database:
                 autocommit=True,
                 row_factory=dict_row,
                 application_name=application_name,
+                # Of a database in SQL_ASCII there would be bytes in place of text.
+                client_encoding="utf8",
                 connect_timeout=_CONNECT_TIMEOUT_SECONDS,
                 # PgBouncer in transaction mode has no place for prepared statements of one session.
                 prepare_threshold=None,
             )
+            connection.adapters.register_loader("timestamptz", _UtcLoader)
             is_lossy = connection.execute("SHOW synchronous_commit").fetchone() == {
                 "synchronous_commit": "off"
             }
@@ -112,9 +126,10 @@ class Database:
                 where=f"connection to {where}",
                 todo="Check database.dsn in pgattic.toml, ~/.pgpass and that the server runs",
             ) from error
+        # Whoever waited for his turn must see what was done meanwhile, whatever the role's default is.
         begin = (
-            f"BEGIN; SET LOCAL lock_timeout = {int(lock_timeout_ms)};"
-            f" SET LOCAL statement_timeout = {int(statement_timeout_ms)}"
+            f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {int(lock_timeout_ms)};"
+            f" SET LOCAL statement_timeout = {int(statement_timeout_ms)}; SET LOCAL datestyle = 'ISO'"
         )
         if is_lossy:
             # What we say is done must survive a crash of the server; who waits for standbys does so still.
@@ -226,7 +241,8 @@ class Database:
 
     def _translated(self, error: psycopg.Error) -> StatementFailedError:
         sqlstate = error.sqlstate or ""
-        if sqlstate == _LOCK_NOT_AVAILABLE:
+        # Of those who wait for each other the server picks one that is to try again.
+        if sqlstate in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
             return LockTimeoutError(
                 _first_line(error),
                 sqlstate=sqlstate,

@@ -75,7 +75,10 @@ class Relation:
 
 @dataclass(frozen=True)
 class Index:
-    """An index; `constraint` is the one that it backs, `definition` leaves the index's own name out."""
+    """An index; `constraint` is the one that it backs, `definition` leaves the index's own name out.
+
+    `is_clustered` where `CLUSTER` of its table goes by it without naming it.
+    """
 
     oid: int
     schema: str
@@ -92,6 +95,7 @@ class Index:
     bytes: int
     comment: str | None
     definition: str
+    is_clustered: bool = False
 
 
 @dataclass(frozen=True)

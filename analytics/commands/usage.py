@@ -13,7 +13,7 @@ from analytics.export import write_tables
 from analytics.sentences import count
 from analytics.store import Evidence
 from analytics.usage import CallGroup, ElementUsage, UseGroup, calls_of, usage_by_element, uses_of
-from analytics.usage_profile import Profile, Question, answer, profile
+from analytics.usage_profile import Frequency, Profile, Question, answer, profile
 from analytics.usage_script import script
 from catalog.attic import read_attic
 from catalog.elements import Element
@@ -25,6 +25,7 @@ from catalog.terminal import (
     console,
     error_console,
     invocation,
+    print_hanging,
     print_json,
     print_table,
     when,
@@ -100,6 +101,10 @@ def _answer(
             for row in zip(*(column.to_pylist() for column in rows.columns), strict=True)
         )
         print_table(question.value, rows.column_names, cells)
+        if not rows.num_rows:
+            error_console.print(
+                "nothing in the evidence yet; `pgattic ingest` reads the logs", soft_wrap=True
+            )
 
 
 def _cell(value: object) -> str:
@@ -184,12 +189,7 @@ def _is_known(snapshot: Snapshot, element: Element) -> bool:
 def _print_profile(found: Profile) -> None:
     lines = []
     if often := found.frequency:
-        failed = f", [red]{often.errors:,} failed[/]" if often.errors else ""
-        lines.append(
-            f"{count(often.uses, 'use')}{failed}, {count(often.writes, 'write')} among them,"
-            f" on {count(often.days_used, 'day')}"
-            f" from {when(often.first_at)} to {when(often.last_at)} UTC"
-        )
+        lines.append(how_often(often))
         last, before = found.trend(datetime.now(UTC).date())
         lines.append(f"{count(last, 'use')} in the last 7 days, {before:,} in the 7 before")
     if took := found.duration:
@@ -207,6 +207,18 @@ def _print_profile(found: Profile) -> None:
     print_lines(*(("-", line) for line in lines))
     if found.timing:
         _print_week(found)
+
+
+def how_often(found: Frequency) -> str:
+    """Say, with markup, how often an element was used and when; of a single use its moment alone."""
+    if found.uses == 1:
+        failed = ", [red]failed[/]" if found.errors else ""
+        return f"1 {'write' if found.writes else 'use'}{failed}, at {when(found.last_at)} UTC"
+    failed = f", [red]{found.errors:,} failed[/]" if found.errors else ""
+    return (
+        f"{count(found.uses, 'use')}{failed}, {count(found.writes, 'write')} among them,"
+        f" on {count(found.days_used, 'day')} from {when(found.first_at)} to {when(found.last_at)} UTC"
+    )
 
 
 def _print_week(found: Profile) -> None:
@@ -245,13 +257,13 @@ def _print_element_usage(element: Element, found: ElementUsage | None) -> None:
 
 
 def _print_call(call: CallGroup) -> None:
-    console.print(
-        f"\n  [bold]{escape(call.role or '?')}[/]: [yellow]{call.operation}[/],"
-        f" {count(call.calls, 'call')}, the last one before {when(call.last_at)} UTC"
+    took = f", {call.mean_ms:,.1f} ms each on average" if call.mean_ms is not None else ""
+    _print_statement(
+        f"[bold]{escape(call.role or '?')}[/]: [yellow]{call.operation}[/],"
+        f" {count(call.calls, 'call')}, the last one before {when(call.last_at)} UTC{took}"
         " [dim]counted by pg_stat_statements[/]",
-        soft_wrap=True,
+        call.statement,
     )
-    console.print(f"    [cyan]{escape(call.statement or '(statement not kept)')}[/]", soft_wrap=True)
 
 
 def _print_use(use: UseGroup) -> None:
@@ -268,9 +280,15 @@ def _print_use(use: UseGroup) -> None:
         )
         if holds
     ]
-    console.print(
-        f"\n  [bold]{escape(use.role or '?')}[/] ({escape(whence)}): {did}, {times}{when(use.last_at)} UTC"
+    _print_statement(
+        f"[bold]{escape(use.role or '?')}[/] ({escape(whence)}): {did}, {times}{when(use.last_at)} UTC"
         + (f" [dim]{escape(', '.join(notes))}[/]" if notes else ""),
-        soft_wrap=True,
+        use.statement,
     )
-    console.print(f"    [cyan]{escape(use.statement or '(statement not kept)')}[/]", soft_wrap=True)
+
+
+def _print_statement(uses: str, statement: str | None) -> None:
+    """Print who used an element how (as markup), and below it the statement."""
+    console.print()
+    print_hanging(" ", uses)
+    print_hanging("   ", f"[cyan]{escape(statement or '(statement not kept)')}[/]")

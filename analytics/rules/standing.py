@@ -44,10 +44,9 @@ def not_open(facts: Facts) -> Iterator[Rule]:
 
 def _transactions(facts: Facts) -> list[str]:
     return [
-        f"a transaction of {use.role}{f' ({use.application})' if use.application else ''}"
+        (f"prepared transaction {use.prepared_as!r}" if use.prepared_as else "a transaction")
+        + f" of {use.role or 'an unknown role'}{f' ({use.application})' if use.application else ''}"
         + (f", open since {use.since:%Y-%m-%d %H:%M}" if use.since else "")
-        if use.role
-        else "a prepared transaction"
         for use in facts.open_uses
     ]
 

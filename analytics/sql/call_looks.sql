@@ -9,6 +9,7 @@ SELECT node,
        server_started_at,
        kept_since,
        settings_since,
+       registry_at,
        coalesce(list_contains(sources, 'statements'), false) AS tells_all
 FROM sample
 WHERE failure IS NULL

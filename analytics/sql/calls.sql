@@ -15,7 +15,9 @@ SELECT c.node,
        c.role,
        c.operation,
        bool_and(c.after_rename)                 AS after_rename,
-       coalesce(any_value(t.is_dump), false)    AS is_dump,
+       -- COPY can write, too: COPY (DELETE … RETURNING …) TO.
+       coalesce(any_value(t.is_dump), false)
+           AND c.operation IS DISTINCT FROM 'write' AS is_dump,
        c.calls,
        min(c.sampled_at)                        AS first_at,
        max(c.sampled_at)                        AS last_at,
@@ -28,7 +30,8 @@ FROM (
            max(calls)                              AS calls,
            sampled_at
     FROM statement_counter
-    WHERE (element IS NULL OR list_contains($elements::VARCHAR[], element))
+    -- list_contains() would go through the list for every row.
+    WHERE (element IS NULL OR element IN (SELECT unnest($elements::VARCHAR[])))
       AND sampled_at >= $since::TIMESTAMPTZ
       AND day >= ($since::TIMESTAMPTZ)::DATE
     GROUP BY node, element, statement_id, role, operation IS NULL, sampled_at

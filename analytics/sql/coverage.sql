@@ -1,16 +1,27 @@
 -- When each node's log was read for each source, overlapping and touching stretches joined. A node that was ever
 -- read gets at least one row, with nulls where nothing of it falls into the window. Lines that are no message we
 -- know may be uses that were not recognised, but never failed statements: those have an SQLSTATE. The source `read`
--- is all that was read, whatever the settings were, `understood` what of it has no such line.
-WITH batch AS (
+-- is all that was read, whatever the settings were, `understood` what of it has no such line. What was read after a
+-- server took over the name of a node (`nodes` and `moments`) may be its own log, and tells nothing of the one before.
+WITH takeover AS (
+    SELECT unnest($nodes::VARCHAR[]) AS node, unnest($moments::TIMESTAMPTZ[]) AS at
+),
+own AS (
+    SELECT c.node, c.sources, c.unrecognised, c.covered_to,
+           greatest(c.covered_from,
+                    (SELECT max(t.at) FROM takeover t WHERE t.node = c.node AND t.at <= c.read_at)) AS covered_from
+    FROM coverage c
+    WHERE c.covered_from <= $until::TIMESTAMPTZ
+      AND c.covered_to >= $since::TIMESTAMPTZ
+),
+batch AS (
     SELECT node,
            unnest(sources || ['read', 'understood'])   AS source,
            coalesce(unrecognised, 0)                   AS unrecognised,
            greatest(covered_from, $since::TIMESTAMPTZ) AS covered_from,
            least(covered_to, $until::TIMESTAMPTZ)      AS covered_to
-    FROM coverage
-    WHERE covered_from <= $until::TIMESTAMPTZ
-      AND covered_to >= $since::TIMESTAMPTZ
+    FROM own
+    WHERE covered_from <= covered_to
 ),
 marked AS (
     SELECT *,

@@ -17,7 +17,8 @@ WHERE s.is_copy <> starts_with(u.element, 'sequence:')
   AND u.outcome = 'ok'
   AND u.operation = 'read'
   AND list_contains($known::VARCHAR[], u.application)
-  AND list_contains($elements::VARCHAR[], u.element)
+  AND u.element IN (SELECT unnest($elements::VARCHAR[]))
   AND u.last_at >= $since::TIMESTAMPTZ
+  AND u.day >= ($since::TIMESTAMPTZ)::DATE - 1
 GROUP BY u.node, u.element, u.source, u.application, u.hour
 ORDER BY u.node, u.element, u.source, began_at

@@ -12,9 +12,10 @@ counted AS (
     FROM statement_counter
     JOIN copies USING (statement_id)
     WHERE list_contains($known::VARCHAR[], role)
-      AND list_contains($elements::VARCHAR[], element)
+      AND element IN (SELECT unnest($elements::VARCHAR[]))
       AND is_copy <> starts_with(element, 'sequence:')
       AND sampled_at >= $since::TIMESTAMPTZ
+      AND day >= ($since::TIMESTAMPTZ)::DATE
     GROUP BY ALL
 ),
 called AS (

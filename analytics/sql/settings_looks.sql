@@ -4,6 +4,7 @@ SELECT node,
        sampled_at,
        settings_since,
        server_started_at,
+       kept_since,
        sources,
        log_file
 FROM sample

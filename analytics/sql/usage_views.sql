@@ -2,7 +2,7 @@
 
 -- One row a use. What several kinds of line tell of the same use counts once:
 -- * the statement's own line and the error that it ended with (same session, statement and second) are one
---   failed use;
+--   failed use; a line that says how long it took has no error to it;
 -- * of what else was told of an element by one session within one second, the kind of line that tells most
 --   counts, and the others are left out.
 -- A use is never left out because of another session's, and one that is told twice across the border of a
@@ -20,8 +20,9 @@ told_by_several AS (
     HAVING min(source) <> max(source)
 ),
 numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY element, moment, statement_id, outcome, source
-                                 ORDER BY log_offset) AS nth
+    SELECT *, row_number() OVER (
+                  PARTITION BY element, moment, statement_id, outcome, source, duration_ms IS NULL
+                  ORDER BY log_offset) AS nth
     FROM line
     SEMI JOIN told_by_several USING (element, moment)
 ),
@@ -33,6 +34,7 @@ told AS (
     FROM numbered n
     ANTI JOIN failed f
            ON (n.outcome, n.source) = ('ok', 'log')
+          AND n.duration_ms IS NULL
           AND (f.element, f.moment, f.nth) = (n.element, n.moment, n.nth)
           AND f.statement_id IS NOT DISTINCT FROM n.statement_id
 )
@@ -47,11 +49,13 @@ QUALIFY source = first_value(source) OVER (
             ORDER BY lines DESC, list_position(['error', 'log', 'audit', 'sensor', 'plan'], source));
 
 -- Uses by the hour and source of every element that was ever named, in the attic or not. The kind of line that
--- tells most of a caller's uses in an hour counts; a statement's line and its error are one.
+-- tells most of a caller's uses in an hour counts. A statement's line and its error are one, but not where the
+-- line says how long it took: what failed has none such.
 CREATE VIEW hourly_use AS
 WITH told AS (
     SELECT hour, node, element, role, database, application, outcome, source, statement_id,
            sum(uses)                                                  AS uses,
+           coalesce(sum(timed), 0)                                    AS timed,
            coalesce(sum(uses) FILTER (operation <> 'read'), 0)        AS writes,
            min(first_at)                                              AS first_at,
            max(last_at)                                               AS last_at
@@ -65,7 +69,7 @@ failed AS (
     GROUP BY ALL
 ),
 single AS (
-    SELECT t.* REPLACE (t.uses - least(coalesce(f.uses, 0), t.uses) AS uses)
+    SELECT t.* REPLACE (t.uses - least(coalesce(f.uses, 0), t.uses - t.timed) AS uses)
     FROM told t
     LEFT JOIN failed f
            ON (t.outcome, t.source) = ('ok', 'log')

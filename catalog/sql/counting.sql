@@ -8,6 +8,7 @@ SELECT clock_timestamp() AS now,
        (SELECT system_identifier FROM pg_control_system()) AS system_id,
        (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline,
        pg_is_in_recovery() AS in_recovery,
+       has_function_privilege('pg_ls_waldir()', 'EXECUTE') AS has_waldir,
        current_setting('server_version_num')::integer AS server_version,
        pg_conf_load_time() AS settings_since,
        -- Other servers that stream from this one; logical subscribers have slots of their own and no reads of ours.

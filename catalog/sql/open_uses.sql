@@ -1,12 +1,17 @@
 -- Open transactions, prepared ones too, that hold a lock on something in the attic which is counted or read by name:
 -- what they have done there is counted when they end. Vacuum and analyze are no use; those who run them by themselves
--- have no role.
+-- have no role. A prepared transaction has no session; its locks are of the virtual transaction that also holds the
+-- lock on its number.
 SELECT l.relation::bigint AS oid,
-       a.usename::text AS role,
+       coalesce(a.usename, p.owner)::text AS role,
        a.application_name AS application,
-       min(a.xact_start) AS since
+       min(coalesce(a.xact_start, p.prepared)) AS since,
+       p.gid AS prepared_as
 FROM pg_locks l
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+LEFT JOIN pg_locks n ON l.pid IS NULL AND n.pid IS NULL AND n.locktype = 'transactionid'
+                     AND n.virtualtransaction = l.virtualtransaction
+LEFT JOIN pg_prepared_xacts p ON p.transaction = n.transactionid
 WHERE l.locktype = 'relation'
   AND l.granted
   AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
@@ -17,5 +22,5 @@ WHERE l.locktype = 'relation'
   AND l.pid IS DISTINCT FROM pg_backend_pid()
   AND (l.pid IS NULL OR a.usesysid IS NOT NULL)
   AND a.application_name IS DISTINCT FROM 'pgattic'
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3
+GROUP BY 1, 2, 3, 5
+ORDER BY 1, 2, 3, 5

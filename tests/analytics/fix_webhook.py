@@ -9,15 +9,22 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE_SECONDS
+
 
 @dataclass
 class Webhook:
-    """What arrived, and how the next call is answered: with a status, or not before `release` is set."""
+    """What arrived, and how the next call is answered: with a status, or not before `release` is set.
+
+    Who calls `url` waits for an answer as long as it takes, who calls `impatient_url` for a second.
+    """
 
     url: str = ""
+    impatient_url: str = ""
     status: int = 200
     hangs: bool = False
     calls: list[dict[str, Any]] = field(default_factory=list)
+    answers: int = 0
     called: Event = field(default_factory=Event)
     release: Event = field(default_factory=Event)
 
@@ -38,7 +45,8 @@ def webhook() -> Iterator[Webhook]:
             found.calls.append(body | {"status": found.status})
             found.called.set()
             if found.hangs:
-                found.release.wait(30)
+                found.release.wait(PATIENCE_SECONDS)
+            found.answers += 1
             try:
                 self.send_response(found.status)
                 self.end_headers()
@@ -51,7 +59,9 @@ def webhook() -> Iterator[Webhook]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    found.url = f"json://user:secret@127.0.0.1:{server.server_port}/hook?rto=1&cto=1"
+    address = f"json://user:secret@127.0.0.1:{server.server_port}/hook"
+    found.url = f"{address}?rto={PATIENCE_SECONDS}&cto={PATIENCE_SECONDS}"
+    found.impatient_url = f"{address}?rto=1&cto={PATIENCE_SECONDS}"
     yield found
     found.release.set()
     server.shutdown()

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from migrations import registry
 from tests.analytics.evidence import NOW, covered, write
 from tests.analytics.world import SCRIPT, Attic, run
 from tests.fix_server import FreshDatabase
+from tests.waiting import until
 
 HOUR = timedelta(hours=1)
 LAG = LateRule(name="behind", when="lag", longer_than=span("15m"))
@@ -140,7 +140,5 @@ def test_what_is_found_beside_ingest_is_told_there(
         alerts=AlertSettings(check_every=span("1s")),
     )
     with Worker(settings, lambda: Database.connect(database18.dsn()), lambda: datetime.now(UTC)):
-        ends = monotonic() + 60
-        while "the circuit breaker opened: a test" not in caplog.text and monotonic() < ends:
-            sleep(0.1)
+        until(lambda: "the circuit breaker opened: a test" in caplog.text)
     assert "critical: the circuit breaker opened: a test" in caplog.text

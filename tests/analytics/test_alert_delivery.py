@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
-from time import monotonic, sleep
 
+import pytest
 from deltalake import DeltaTable, write_deltalake
 from pydantic import SecretStr
 
+from analytics.alerting import worker
 from analytics.alerting.delivery import Delivery, JsonLines, Receiver, waiting
 from analytics.alerting.worker import Worker
 from analytics.notify import addresses
@@ -20,11 +21,18 @@ from ingest.schemas import ALERT
 from ingest.store import Store
 from tests.analytics.evidence import NOW, access, alerts_for, rows
 from tests.analytics.fix_webhook import Webhook, webhook
+from tests.waiting import PATIENCE_SECONDS, until
 
 __all__ = ["webhook"]
 
 SECOND = timedelta(seconds=1)
 DIGEST = span("30s")
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was raised is delivered before the end, however busy the machine is."""
+    monkeypatch.setattr(worker, "_LAST_ROUND_SECONDS", PATIENCE_SECONDS)
 
 
 def raise_alert(directory: Path, number: int) -> None:
@@ -45,13 +53,6 @@ def settings(directory: Path, webhook: Webhook) -> Settings:
 
 def no_database() -> None:
     raise AssertionError("nothing is asked of the database")
-
-
-def wait_for(condition: object, seconds: float = 20) -> None:
-    end = monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert monotonic() < end, "it did not come about"
-        sleep(0.02)
 
 
 def test_what_was_committed_is_delivered_once_in_one_message(tmp_path: Path, webhook: Webhook) -> None:
@@ -108,7 +109,7 @@ def tried(delivery: Delivery, webhook: Webhook, second: int) -> bool:
 
 
 def test_one_that_hangs_is_given_up_for_now_and_tried_again(tmp_path: Path, webhook: Webhook) -> None:
-    webhook.hangs = True
+    webhook.hangs, webhook.url = True, webhook.impatient_url
     delivery = Delivery(tmp_path, to(webhook), DIGEST)
     raise_alert(tmp_path, 1)
     assert not delivery.round(NOW)
@@ -191,15 +192,14 @@ def test_where_old_files_are_gone_everything_since_the_last_message_is_told(
 
 
 def test_ingest_waits_for_nobody(tmp_path: Path, webhook: Webhook) -> None:
-    """While an address hangs, what ingest does between its commits takes no time."""
+    """While an address hangs, ingest goes on."""
     webhook.hangs = True
     raise_alert(tmp_path, 0)
     with Worker(settings(tmp_path, webhook), no_database, lambda: NOW):  # type: ignore[arg-type]
         raise_alert(tmp_path, 1)
-        assert webhook.called.wait(20)
-        started = monotonic()
+        assert webhook.called.wait(PATIENCE_SECONDS)
         raise_alert(tmp_path, 2)
-        assert monotonic() - started < 2
+        assert not webhook.answers
         webhook.hangs = False
         webhook.release.set()
     assert "table:public.t2" in "".join(webhook.texts)
@@ -233,5 +233,5 @@ def test_two_processes_deliver_once(tmp_path: Path, webhook: Webhook) -> None:
     found = settings(tmp_path, webhook)
     with Worker(found, no_database, lambda: NOW), Worker(found, no_database, lambda: NOW):  # type: ignore[arg-type]
         raise_alert(tmp_path, 1)
-        wait_for(lambda: webhook.texts)
+        until(lambda: webhook.texts)
     assert len(webhook.texts) == 1

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 
@@ -17,6 +16,7 @@ from catalog.errors import StatementFailedError
 from tests.analytics.fix_webhook import Webhook, webhook
 from tests.analytics.world import SCRIPT, Attic, run
 from tests.fix_server import FreshDatabase
+from tests.waiting import PATIENCE_SECONDS, until
 
 __all__ = ["webhook"]
 
@@ -48,10 +48,7 @@ def use(db: Database, number: int) -> None:
 
 def wait_for(webhook: Webhook, alerts: int, after: int = 0) -> None:
     """Until messages after some others have told of so many failures."""
-    end = monotonic() + 60
-    while "".join(webhook.texts[after:]).count("failed with 42P01") < alerts:
-        assert monotonic() < end, "no message came"
-        sleep(0.01)
+    until(lambda: "".join(webhook.texts[after:]).count("failed with 42P01") >= alerts, "no message came")
 
 
 def test_a_failing_statement_is_a_message_also_after_a_kill(
@@ -71,7 +68,7 @@ def test_a_failing_statement_is_a_message_also_after_a_kill(
             webhook.hangs = True
             webhook.called.clear()
             use(db, 2)
-            assert webhook.called.wait(60)
+            assert webhook.called.wait(PATIENCE_SECONDS)
             os.kill(process.pid, signal.SIGKILL)
         webhook.hangs = False
         webhook.release.set()

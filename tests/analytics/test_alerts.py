@@ -1,6 +1,7 @@
 """Alerts: one for each way a batch used an element in the attic."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_alike_uses_are_one_alert_with_the_first_time() -> None:
         ),
     ],
 )
-def test_a_use_that_works_is_a_warning(changed: dict[str, object], says: str) -> None:
+def test_a_use_that_works_is_a_warning(changed: dict[str, Any], says: str) -> None:
     (alert,) = alerts_for(
         rows("access", access(outcome="ok", sqlstate=None, source="log", **changed)), NOW
     ).to_pylist()

@@ -10,6 +10,7 @@ import pytest
 from analytics.calls import CalledStep, CallLook, Calls, Run, called, used
 from analytics.reconciliation import KnownScans
 from analytics.store import Evidence
+from analytics.takeovers import ServerLook
 from analytics.usage import CallGroup, calls_of
 from catalog.attic import AtticEntry
 from catalog.elements import Element
@@ -30,6 +31,7 @@ def look(hours: float, **given: Any) -> CallLook:
     known = {
         "at": at(hours), "read_at": at(hours), "reset_at": at(-100), "evicted": 0, "entries": 10,
         "calls": 100, "began_at": at(-100), "settings_since": at(-100), "tells_all": True,
+        "server": ServerLook(at(hours), at(-100), at(-100)), "registry_at": None,
     }  # fmt: skip
     return CallLook(**{**known, **given})
 
@@ -133,6 +135,8 @@ def watched(path: Path, samples: list[dict[str, Any]], *doubts: dict[str, Any]) 
         ({"statements_reset_at": at(2.5)}, [1.01, 2, 2.5, 3]),
         ({"statements_reset_at": at(2.5), "statements_evicted": 1}, [1.01, 2]),
         ({"kept_since": at(2.5)}, [1.01, 2, 2.5, 3]),
+        # Another server took over the name: it may have counted before it did.
+        ({"server_started_at": at(2.5), "settings_since": at(2.5), "kept_since": at(2.5)}, [1.01, 2]),
         ({"server_started_at": at(2.5), "settings_since": at(2.5)}, [1.01, 2, 2.5, 3]),
         ({"server_started_at": at(2.5), "settings_since": at(2.5), "statements_calls": 9}, [1.01, 2]),
         ({"statements_evicted": 1}, [1.01, 2]),
@@ -171,9 +175,24 @@ def test_usage_tells_the_statements_with_their_calls_and_roles(tmp_path: Path) -
 
     write(tmp_path, "sample", sample(1), sample(2))
     # One statement that uses it in two ways was called once for both.
-    write(tmp_path, "statement_counter", row(1, 2), row(1, 2, via="view:public.v"), row(2, 5))
+    counted = row(1, 2), row(1, 2, total_ms=9.0, via="view:public.v"), row(2, 5, total_ms=10.0)
+    # Durations of all nodes count, each as of its newest look.
+    write(tmp_path, "statement_counter", *counted, row(1, 15, total_ms=50.0, node="replica"))
     write(tmp_path, "statement", {"statement_id": "s1", "text": "SELECT 1", "first_seen_at": at(1)})
     entry = AtticEntry(USERS, "users_new", "m1", "unused", 1, None, RENAME, None, None)
     with Evidence.open(tmp_path) as evidence:
         (found,) = calls_of(evidence, PolicySettings(), ["primary"], entry)
-    assert found == CallGroup("app", "SELECT 1", "read", 5, at(2))
+    assert found == CallGroup("app", "SELECT 1", "read", 5, at(2), mean_ms=3.0)
+
+
+@pytest.mark.parametrize(("operation", "calls"), [("read", 0), ("write", 3)])
+def test_a_copy_that_writes_is_no_dump(tmp_path: Path, operation: str, calls: int) -> None:
+    counted = {"operation": operation, "role": "pg_dump", "statement_id": "s1", "after_rename": True}
+    write(tmp_path, "sample", sample(1))
+    write(tmp_path, "statement_counter", {**doubt(1, str(USERS), 3), **counted})
+    text = "COPY (DELETE FROM users RETURNING *) TO STDOUT"
+    write(tmp_path, "statement", {"statement_id": "s1", "text": text, "first_seen_at": at(1)})
+    with Evidence.open(tmp_path) as evidence:
+        found, _ = Calls(evidence, PolicySettings(), ["primary"], [USERS], RENAME).of([USERS], RENAME)
+    assert found is not None
+    assert (found.calls, found.ignored) == (calls, () if calls else (("pg_dump", 3),))

@@ -3,7 +3,6 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from catalog.counters import read_counters
 from catalog.database import Database, identifier
 from catalog.elements import Element
 from catalog.reading import read_snapshot
-from catalog.throwaway import ThrowawayServer
+from catalog.throwaway import EMBEDDED_BIN, ThrowawayServer
 from ingest.collect import Node, collect
 from ingest.schemas import TABLES, Source
 from ingest.store import Store
@@ -25,6 +24,7 @@ from migrations import registry
 from migrations.backup import make_backup
 from tests.fix_server import DEBIAN_15_BIN, FreshDatabase
 from tests.visibility.world import Watch, flush, now
+from tests.waiting import until
 
 # What is used or not, how: {x} is the deprecated name. A table has a key and a row; `bare` has no index.
 USES = {
@@ -161,31 +161,23 @@ def test_what_autovacuum_fetches_is_no_use(tmp_path: Path) -> None:
         with watch.connect() as db:
             (name,) = [entry.deprecated_name for entry in read_snapshot(db).attic]
             db.execute(f"ALTER TABLE {identifier(name)} RESET (autovacuum_enabled)")
-            _wait_until(
-                db, "SELECT sum(autovacuum_count) > 0 FROM pg_stat_user_tables WHERE relname ~ '^old_'"
-            )
+            vacuumed = "SELECT sum(autovacuum_count) > 0 FROM pg_stat_user_tables WHERE relname ~ '^old_'"
+            until(lambda: db.fetch_value(vacuumed))
         # What it fetched is counted with that it ran, or a moment later.
         for _ in range(2):
             sampled(watch)
             assert counted(found(watch)["table:public.old"]).uses == 0
 
 
-def _wait_until(db: Database, query: str) -> None:
-    ends = datetime.now(UTC) + timedelta(seconds=60)
-    while not db.fetch_value(query):
-        assert datetime.now(UTC) < ends, query
-        db.execute("SELECT pg_sleep(0.1)")
-
-
 @pytest.fixture(params=["18", pytest.param("15", marks=pytest.mark.pg15)])
 def start(request: pytest.FixtureRequest) -> Iterator[Callable[[str], ThrowawayServer]]:
     """Starts a server of each version with a setting of log_statement."""
-    if request.param == "15" and not (DEBIAN_15_BIN / "initdb").exists():
-        pytest.skip(f"no PostgreSQL 15 in {DEBIAN_15_BIN}")
-    where = {"bin_directory": DEBIAN_15_BIN} if request.param == "15" else {}
+    binaries = DEBIAN_15_BIN if request.param == "15" else EMBEDDED_BIN
+    if not (binaries / "initdb").exists():
+        pytest.skip(f"no PostgreSQL 15 in {binaries}")
     with ExitStack() as stack:
         yield lambda level: stack.enter_context(
-            ThrowawayServer(settings={"log_statement": level}, **where)  # type: ignore[arg-type]
+            ThrowawayServer(settings={"log_statement": level}, bin_directory=binaries)
         )
 
 
@@ -264,7 +256,8 @@ def test_what_an_older_pgattic_noted_is_read_but_proves_nothing_of_looks(
             db.execute("UPDATE pgattic.element SET counters = counters - %s", [name])
         db.execute("UPDATE pgattic.element SET counters = NULL WHERE kind = 'sequence'")
         entries = {entry.element.name: entry for entry in read_snapshot(db).attic}
-        head = {"node": "primary", "settings": ["track_counts=on"], "sampled_at": now(), "day": now().date()}
+        at = now()
+        head = {"node": "primary", "settings": ["track_counts=on"], "sampled_at": at, "day": at.date()}
         row = {"oid": entries["old"].object_oid, "element": "table:public.old", "reads": 0, "writes": 0}
         state = read_counters(db)
         since = {"kept_since": state.kept_since, "reset_at": state.reset_at}
@@ -280,7 +273,7 @@ def test_what_an_older_pgattic_noted_is_read_but_proves_nothing_of_looks(
     assert (counted(before).uses, len(before.watched[Source.COUNTER]["primary"])) == (0, 0)
     sampled(watch)
     upgraded = found(watch)["table:public.old"].watched[Source.COUNTER]["primary"]
-    assert upgraded[0][0] > head["sampled_at"]
+    assert upgraded[0][0] > at
     with Database.connect(watch.dsn, application_name="shop") as client:
         client.fetch(f"EXPLAIN SELECT * FROM {entries['old'].deprecated_name}")
         client.fetch(f"SELECT nextval('{entries['numbers'].deprecated_name}')")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -344,3 +345,28 @@ def test_a_line_lost_on_one_node_is_lost_for_all(tmp_path: Path) -> None:
     write(tmp_path, "gap", {"node": "replica", "gap_from": at(1), "gap_to": at(2)})
     with Evidence.open(tmp_path) as evidence:
         assert coverage(evidence, Source.ERROR, at(0), at(10)).fraction == pytest.approx(0.9)
+
+
+def test_what_the_log_tells_of_settings_is_told_with_all_that_was_read_around_it(tmp_path: Path) -> None:
+    def batch(begin: float, end: float, **lines: list[datetime]) -> dict[str, Any]:
+        told: dict[str, list[datetime]] = {"reloads": [], "setting_changes": []}
+        return {**covered(at(begin), at(end)), **told, **lines}
+
+    write(
+        tmp_path, "coverage",
+        batch(3, 4), batch(0, 2), batch(1, 3), batch(6, 7), batch(8, 9), batch(5, 5.5), batch(0.5, 1),
+        batch(4, 5, reloads=[at(4.25), at(4.5)], setting_changes=[at(4.5)]), covered(at(9), at(10)),
+    )  # fmt: skip
+    with Evidence.open(tmp_path) as evidence:
+        rows = evidence.query("setting_lines", since=NOW).to_pylist()
+    found = {
+        (row["covered_from"], row["covered_to"]): (row["reloads"], row["setting_changes"]) for row in rows
+    }
+    # What older versions read tells nothing; of what says nothing, that which touches is one.
+    assert found == {
+        (at(0), at(4)): ([], []),
+        (at(4), at(5)): ([at(4.25), at(4.5)], [at(4.5)]),
+        (at(5), at(5.5)): ([], []),
+        (at(6), at(7)): ([], []),
+        (at(8), at(9)): ([], []),
+    }

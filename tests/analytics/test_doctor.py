@@ -32,6 +32,7 @@ from tests.analytics.evidence import access, alerts_for, rows
 from tests.analytics.fix_webhook import Webhook, webhook
 from tests.fix_server import DEBIAN_15_BIN, FreshDatabase, fresh_database
 from tests.ingest.fix_ingest import NOON, Workplace, missing
+from tests.waiting import until
 
 __all__ = ["webhook"]
 
@@ -241,6 +242,8 @@ def test_how_far_the_log_of_a_replica_is_read_is_said(workplace: Workplace) -> N
 
 def test_a_standby_that_is_no_configured_node_is_said(tmp_path: Path) -> None:
     with ThrowawayServer() as primary, ThrowawayServer(standby_of=primary) as standby:
+        with Database.connect(primary.dsn()) as db:
+            until(lambda: db.fetch_value("SELECT count(*) FROM pg_stat_replication"))
         nodes = (NodeSettings(name="replica", dsn=standby.dsn()),)
         for configured, ok in (((), False), (nodes, True)):
             settings = Settings(data=DataSettings(directory=tmp_path), nodes=configured)

@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 
@@ -17,6 +16,7 @@ from catalog.settings import DataSettings, LogsSettings, NodeSettings, Settings
 from catalog.throwaway import EMBEDDED_BIN, ThrowawayServer
 from migrations.registry import install
 from tests.fix_server import DEBIAN_15_BIN
+from tests.waiting import until
 
 # Nothing can be seen, and other libraries are loaded already.
 DARK = {
@@ -104,10 +104,12 @@ def _run(server: ThrowawayServer, script: Sequence[str]) -> None:
         check=False,
     )
     assert result.returncode == 0, (script, result.stderr)
-    deadline = monotonic() + 20
-    while RELOAD in script and value(server, "SELECT pg_conf_load_time()") == before:
-        assert monotonic() < deadline
-        sleep(0.05)
+    if RELOAD in script:
+        until(lambda: value(server, "SELECT pg_conf_load_time()") != before)
+
+
+def _caught_up(standby: ThrowawayServer, here: str) -> None:
+    until(lambda: value(standby, f"SELECT pg_last_wal_replay_lsn() >= '{here}'") == "True")
 
 
 def test_every_line_works_on_every_server_until_there_is_none(programs: Path, tmp_path: Path) -> None:
@@ -126,11 +128,7 @@ def test_every_line_works_on_every_server_until_there_is_none(programs: Path, tm
                 for check in checks:
                     copied(standby if check.name.endswith(OF_REPLICA) else primary, check.lines)
                 # What is taken back on the primary has to arrive.
-                here = value(primary, "SELECT pg_current_wal_lsn()")
-                deadline = monotonic() + 30
-                while value(standby, f"SELECT pg_last_wal_replay_lsn() >= '{here}'") != "True":
-                    assert monotonic() < deadline
-                    sleep(0.05)
+                _caught_up(standby, value(primary, "SELECT pg_current_wal_lsn()"))
             for server, of in ((primary, ""), (standby, OF_REPLICA)):
                 shared = value(server, "SHOW shared_preload_libraries")
                 assert shared.startswith('pg_prewarm, "$libdir/pg_trgm", pg_stat_statements'), shared

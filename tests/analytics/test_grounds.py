@@ -29,4 +29,4 @@ def test_grounds_are_what_the_database_and_the_configuration_say(
     # The catalog and the counters are those of one database.
     table = grounds.snapshot.relation("public", "users_old")
     assert table is not None
-    assert grounds.counters.counters[table.oid].name == "users_old"
+    assert table.oid in grounds.counters.counters

@@ -16,13 +16,14 @@ from analytics.errors import EvidenceError, MetricsAddressError
 from analytics.figures import MOST_ELEMENTS, Figures, take
 from analytics.metrics import as_text, serving
 from catalog.database import Database
-from catalog.settings import DatabaseSettings, DataSettings, Settings
+from catalog.settings import DatabaseSettings, DataSettings, PolicySettings, Settings
 from ingest.schemas import Source
 from ingest.store import Store
 from tests.analytics.evidence import NOW, access, alerts_for, covered, rows, write
 from tests.analytics.world import SCRIPT, Attic, run
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
+from tests.waiting import PATIENCE_SECONDS
 
 HOUR = timedelta(hours=1)
 
@@ -67,6 +68,7 @@ def test_every_figure_of_the_evidence_is_told(data: Path) -> None:
     assert found["pgattic_uses_total", 'table:public."A""b"', "ok", "log"] == 1
     assert found["pgattic_coverage_ratio", "error"] == 0.5
     assert found["pgattic_coverage_ratio", "audit"] == 0
+    assert ("pgattic_coverage_ratio", "counter") not in found
     assert found["pgattic_ingest_lag_seconds", "primary"] == 3600
     assert found["pgattic_last_record_timestamp_seconds", "primary"] == (NOW - HOUR).timestamp()
     assert found["pgattic_alerts_total", "former name used", "critical"] == 1
@@ -78,15 +80,33 @@ def test_verdicts_and_the_breaker_come_from_the_database(database18: FreshDataba
     db = database18.db
     run(db, SCRIPT)
     Attic(db).put("table:public.users_old", NOW - HOUR)
-    figures = lambda: samples(  # noqa: E731
-        as_text(take(settings(data, database18.dsn()), lambda: Database.connect(database18.dsn()), NOW))
-    )
+
+    def figures() -> dict[tuple[str, ...], float]:
+        connect = lambda: Database.connect(database18.dsn())  # noqa: E731 (a session each time)
+        return samples(as_text(take(settings(data, database18.dsn()), connect, NOW)))
+
     found = figures()
     assert found["pgattic_database_up",] == found["pgattic_attic_elements",] == 1
     assert found["pgattic_verdict", "table:public.users_old", "not ready"] == 1
     assert found["pgattic_breaker_open",] == 0
     db.execute("INSERT INTO pgattic.breaker (reason) VALUES ('a test')")
     assert figures()["pgattic_breaker_open",] == 1
+
+
+def test_what_servers_count_is_covered_where_samples_were_taken(
+    database18: FreshDatabase, data: Path
+) -> None:
+    write(data, "sample", *({"sampled_at": NOW - hours * HOUR} for hours in range(0, 25, 3)))
+    # Its log is read no more, and nothing is asked of it.
+    write(data, "coverage", covered(NOW - 200 * HOUR, NOW - 100 * HOUR, Source.ERROR, node="gone"))
+    its = settings(data, database18.dsn()).model_copy(
+        update={"policy": PolicySettings(retired_nodes=("gone",))}
+    )
+    found = samples(as_text(take(its, lambda: Database.connect(database18.dsn()), NOW)))
+    ratio = {source: found["pgattic_coverage_ratio", source] for source in ("error", "counter", "statements")}
+    assert ratio == {"error": 0.5, "counter": 1, "statements": 0}
+    its = its.model_copy(update={"database": DatabaseSettings(dsn="")})
+    assert samples(as_text(take(its, no_database, NOW)))["pgattic_coverage_ratio", "error"] == 0.5
 
 
 def test_a_database_that_does_not_answer_is_a_figure(data: Path) -> None:
@@ -108,7 +128,7 @@ def test_the_number_of_elements_is_bounded(tmp_path: Path) -> None:
 
 
 def fetch(address: str) -> str:
-    with urlopen(f"http://{address}/metrics", timeout=20) as answer:
+    with urlopen(f"http://{address}/metrics", timeout=PATIENCE_SECONDS) as answer:
         text: str = answer.read().decode()
         return text
 
@@ -167,4 +187,4 @@ def test_the_command_prints_once_and_serves_until_it_is_ended(
         address = served.stderr.readline().split("//")[1].partition("/")[0]
         assert "pgattic_up 1.0" in fetch(address)
         os.kill(served.pid, signal.SIGTERM)
-        assert served.wait(20) == 0
+        assert served.wait(PATIENCE_SECONDS) == 0

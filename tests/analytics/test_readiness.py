@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from analytics.grounds import Grounds
@@ -18,6 +20,7 @@ from ingest.store import Store
 from tests.analytics.evidence import DAY, access, covered, hourly, write
 from tests.analytics.world import SCRIPT, Attic, observe, run
 from tests.fix_server import FreshDatabase
+from tests.visibility.world import flush
 
 POLICY = PolicySettings(
     cooling_off_days=0, quiet_days=30, coverage_wanted=0.99, month_ends=0, collect_max_gap_hours=2400
@@ -208,8 +211,8 @@ def test_scans_that_no_log_explains_are_in_the_way(
     name = any_attic.put("table:public.users_old", datetime.now(UTC))
     see_everything(tmp_path)
     with database.db.connect(database.dsn()) as other:
-        # Counters come with the end of the session.
         other.fetch(f"SELECT * FROM {name}")
+        flush(other)
     found = judge(any_attic, tmp_path)["table:public.users_old"]
     assert found.verdict is Verdict.NOT_READY
     assert "1 scan or written row counted since the rename, 1 unexplained use" in findings(found)
@@ -269,3 +272,25 @@ def test_an_unproved_backup_is_in_the_way(attic: Attic, tmp_path: Path) -> None:
     attic.put("table:public.users_old", datetime.now(UTC), proved=False)
     see_everything(tmp_path)
     assert "no backup" in findings(judge(attic, tmp_path)["table:public.users_old"])
+
+
+class Asked(Evidence):
+    """Evidence that notes the names of the questions."""
+
+    asked: list[str]
+
+    def query(self, name: str, **params: Any) -> pa.Table:
+        self.asked = [*getattr(self, "asked", []), name]
+        return super().query(name, **params)
+
+
+def test_each_question_is_asked_once_whatever_the_number_of_elements(attic: Attic, tmp_path: Path) -> None:
+    for element in ELEMENTS:
+        attic.put(element, datetime.now(UTC))
+    see_everything(tmp_path)
+    snapshot, counters, now = observe(attic.db)
+    write(tmp_path, "sample", {"sampled_at": now, "statements_read_at": now, "statements_reset_at": now})
+    with Asked.open(tmp_path) as evidence:
+        assert len(readiness(Grounds(snapshot, counters, evidence, POLICY, now))) == len(ELEMENTS)
+        assert "calls" in evidence.asked
+        assert [name for name in evidence.asked if evidence.asked.count(name) > 1] == []

@@ -21,6 +21,8 @@ from tests.analytics.world import Attic, observe, run
 from tests.fix_server import FreshDatabase
 
 POLICY = PolicySettings(observed_days=30, min_index_bytes=0)
+UNREAD = PolicySettings(observed_days=30, min_index_bytes=0, unread_standbys=1)
+RETIRED = PolicySettings(observed_days=30, min_index_bytes=0, retired_nodes=("gone",))
 DEMO = PolicySettings(observed_days=0, min_index_bytes=0)
 
 UNUSED = """
@@ -351,6 +353,32 @@ def test_columns_are_not_judged_when_a_statement_may_have_used_any(
     found = look(steady_shop, tmp_path, POLICY, 60 * DAY)
     assert FAX not in reasons(found)
     assert any("1 statement (unreadable, or DO blocks)" in line for line in found.unjudged)
+
+
+@pytest.mark.parametrize(
+    ("node", "standbys", "policy", "is_found"),
+    [
+        pytest.param("primary", 0, POLICY, True, id="no replica"),
+        pytest.param("replica", 0, POLICY, False, id="a replica whose log nobody reads"),
+        pytest.param("primary", 1, POLICY, False, id="a replica that nobody knows of"),
+        pytest.param("primary", 1, UNREAD, True, id="a replica that nobody uses"),
+        pytest.param("gone", 0, POLICY, False, id="a server that was read once"),
+        pytest.param("gone", 0, RETIRED, True, id="a server that is no more"),
+    ],
+)
+def test_columns_are_judged_only_where_every_server_logged_all_statements(
+    steady_shop: Database, tmp_path: Path, node: str, standbys: int, policy: PolicySettings, is_found: bool
+) -> None:
+    see_all_statements(tmp_path)
+    use_customers(tmp_path)
+    snapshot, counters, now = observe(steady_shop)
+    if node == "gone":
+        write(tmp_path, "coverage", covered(now - DAY, now, Source.LOG, node=node))
+    nodes = ("primary", "replica") if node == "replica" else ("primary",)
+    with Evidence.open(tmp_path) as evidence:
+        counters = replace(counters, standbys=standbys)
+        found = survey(Grounds(snapshot, counters, evidence, policy, now + 60 * DAY, nodes))
+    assert (FAX in reasons(found)) is is_found
 
 
 @pytest.mark.parametrize(

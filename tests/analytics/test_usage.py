@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_uses_of_an_element_carry_their_statement(tmp_path: Path) -> None:
 
 
 def test_what_pgattic_did_itself_is_no_use_but_its_errors_are_shown(tmp_path: Path) -> None:
-    own = {"application": "pgattic"}
+    own: dict[str, Any] = {"application": "pgattic"}
     write(tmp_path, "access", access(outcome="ok", operation="ddl", sqlstate=None, **own))
     write(tmp_path, "usage_hourly", hourly(str(USERS), **own))
     with Evidence.open(tmp_path) as evidence:

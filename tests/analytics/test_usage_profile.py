@@ -11,13 +11,15 @@ import duckdb
 import pyarrow.parquet
 import pytest
 
+from analytics.commands.usage import how_often
 from analytics.store import Evidence
 from analytics.usage import usage_by_element, uses_of
-from analytics.usage_profile import Question, answer, profile
+from analytics.usage_profile import Frequency, Question, answer, profile
 from analytics.usage_script import script
 from catalog.elements import Element
 from catalog.terminal import console
 from ingest.store import Store
+from ingest.upkeep import tidy
 from tests.analytics.evidence import DAY, NOW, access, hourly, rows, write
 from tests.command_line import CommandLine
 
@@ -50,6 +52,9 @@ def uses(directory: Path, *given: dict[str, Any]) -> int:
         ([ok(log_offset=1), access(log_offset=2), ok(log_offset=3), access(log_offset=4)], 2),
         # pgaudit sees two in a function, the log one statement.
         ([ok("log", statement_id="outer"), ok("audit", log_offset=1), ok("audit", log_offset=2)], 2),
+        # A line that says how long it took is of one that worked.
+        ([ok(log_offset=1, duration_ms=0.5), access(log_offset=2)], 2),
+        ([ok(log_offset=1, duration_ms=0.5), ok(log_offset=2), access(log_offset=3)], 2),
         # Other sessions, seconds, nodes and elements are other uses.
         ([ok("log"), ok("audit", session_id="other")], 2),
         ([ok("log"), ok("audit", NOW + SECOND)], 2),
@@ -95,6 +100,36 @@ def test_hourly_counts_take_the_kind_of_line_that_tells_most(tmp_path: Path) -> 
     assert found.trend((NOW + DAY).date()) == (12, 0)
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # Each statement has a line of its own, and four an error besides.
+        ([{"uses": 10, "timed": 0}], 10),
+        # Lines say how long it took: what failed has none.
+        ([{"uses": 10, "timed": 10}], 14),
+        # Three of the failures had a line of their own, the setting was changed then.
+        ([{"uses": 7, "timed": 7}, {"uses": 3, "timed": 0}], 11),
+        # As an earlier pgattic counted.
+        ([{"uses": 10, "timed": None}], 10),
+        ([{"uses": 5, "timed": None}, {"uses": 5, "timed": 5}], 10),
+    ],
+)
+def test_a_line_that_says_how_long_it_took_is_of_a_statement_that_worked(
+    tmp_path: Path, lines: list[dict[str, Any]], expected: int
+) -> None:
+    users = str(USERS)
+    write(
+        tmp_path,
+        "usage_hourly",
+        *(hourly(users, **line) for line in lines),
+        hourly(users, source="error", outcome="error", uses=4),
+    )
+    with Evidence.open(tmp_path) as evidence:
+        found = profile(evidence, USERS)
+    assert found.frequency
+    assert (found.frequency.uses, found.frequency.errors) == (expected, 4)
+
+
 def test_a_caller_is_broken_until_it_succeeds(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -131,12 +166,22 @@ def test_nothing_is_known_of_an_element_that_no_log_named(tmp_path: Path) -> Non
 
 
 def test_tables_without_the_newest_columns_are_read(tmp_path: Path) -> None:
-    """As an older pgattic left them: no duration yet."""
+    """As an older pgattic left them: no duration, no count of lines with one yet."""
+    counted = rows("usage_hourly", hourly(str(USERS), uses=3)).drop_columns("timed")
+    deltalake.write_deltalake(tmp_path / "usage_hourly", counted, partition_by=["day"])
     batch = rows("access", ok()).drop_columns("duration_ms")
     deltalake.write_deltalake(tmp_path / "access", batch, partition_by=["day"])
     with Evidence.open(tmp_path) as evidence:
         assert profile(evidence, USERS).duration is None
         assert len(uses_of(evidence, USERS)) == 1
+        frequency = profile(evidence, USERS).frequency
+        assert frequency
+        assert frequency.uses == 3
+    # New rows go beside them, and all are added up.
+    write(tmp_path, "usage_hourly", hourly(str(USERS), uses=2, timed=2))
+    tidy(Store(tmp_path), None, NOW)
+    (added,) = Store(tmp_path).rows("usage_hourly", ["uses", "timed"]).to_pylist()
+    assert added == {"uses": 5, "timed": 2}
     with duckdb.connect() as shell:
         shell.execute(script(tmp_path, NOW, follows=False))
         assert shell.sql("SELECT uses FROM usage_sources").fetchall() == [(1,)]
@@ -186,6 +231,19 @@ def run(known: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     config.write_text(f'[data]\ndirectory = "{known}"\n')
     monkeypatch.setattr(console, "_width", 200)
     return CommandLine(config, capsys, monkeypatch)
+
+
+def test_a_single_use_is_told_with_its_moment_alone() -> None:
+    once = Frequency(1, 1, 0, NOW, NOW, 1, 1)
+    assert how_often(once) == f"1 use, [red]failed[/], at {NOW:%Y-%m-%d %H:%M:%S} UTC"
+    assert " from " in how_often(Frequency(2, 0, 1, NOW, NOW, 1, 1))
+
+
+def test_question_without_an_answer_says_what_next(run: CommandLine) -> None:
+    ended = run("usage", "table:public.nothing", "--what", "frequency")
+    assert ended.code == 0
+    assert "nothing in the evidence yet; `pgattic ingest` reads the logs" in ended.err
+    assert "`pgattic ingest`" not in run("usage", "--what", "frequency").err
 
 
 @pytest.mark.parametrize("question", Question)

@@ -1,6 +1,9 @@
 """The connection: its manners, and what it says when something is wrong."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
@@ -23,6 +26,37 @@ def test_nothing_is_left_behind_in_a_session(database18: FreshDatabase) -> None:
     # Without a transaction around it, as the next user of a pooled session would see it.
     setting = db._send("SHOW statement_timeout", None).fetchone()
     assert setting == {"statement_timeout": "0"}
+
+
+def test_times_are_in_utc_whatever_the_time_zone_of_the_session(database18: FreshDatabase) -> None:
+    """A time is told without its zone, and decides on the day under which evidence is kept."""
+    database18.db.execute(f"ALTER DATABASE {database18.name} SET timezone = 'America/Los_Angeles'")
+    with Database.connect(database18.dsn()) as db:
+        assert db.fetch_value("SHOW timezone") == "America/Los_Angeles"
+        row = db.fetch_one(
+            "SELECT now() AS now, ARRAY[timestamptz '2026-11-24 04:00+00'] AS some, NULL::timestamptz AS none"
+        )
+    assert row is not None
+    assert (row["now"].utcoffset(), row["none"]) == (timedelta(), None)
+    assert [at.isoformat() for at in row["some"]] == ["2026-11-24T04:00:00+00:00"]
+
+
+def test_times_are_read_whatever_the_date_style_of_the_session(database18: FreshDatabase) -> None:
+    database18.db.execute(f"ALTER DATABASE {database18.name} SET datestyle = 'SQL, DMY'")
+    with Database.connect(database18.dsn()) as db:
+        found = db.fetch_value("SELECT timestamptz '2026-11-24 04:00+00'")
+        assert found.isoformat() == "2026-11-24T04:00:00+00:00"
+        assert db.fetch_value("SELECT date '2026-11-24'").isoformat() == "2026-11-24"
+
+
+def test_text_of_a_database_without_an_encoding_is_text(server18: ThrowawayServer) -> None:
+    with Database.connect(server18.dsn()) as db:
+        db.execute("CREATE DATABASE unencoded ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'")
+        try:
+            with Database.connect(server18.dsn("unencoded")) as there:
+                assert there.fetch_value("SELECT 'Käse' AS name") == "Käse"
+        finally:
+            db.execute("DROP DATABASE unencoded")
 
 
 def test_statements_that_want_no_transaction_run_without_one(database18: FreshDatabase) -> None:
@@ -57,7 +91,7 @@ def test_a_connection_that_breaks_says_so(database18: FreshDatabase) -> None:
     def work(db: Database) -> None:
         with db.transaction():
             pid = db.fetch_value("SELECT pg_backend_pid()")
-            database18.db.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+            database18.db.execute("SELECT pg_terminate_backend(%s, 180000)", [pid])
             db.execute("SELECT 1")
 
     with (
@@ -73,6 +107,34 @@ def test_a_lock_that_is_not_granted_in_time_is_worth_another_try(database18: Fre
         database18.db.execute("LOCK TABLE t")
         with pytest.raises(LockTimeoutError, match="Nothing was changed"):
             db.execute("ALTER TABLE t RENAME TO u")
+
+
+def test_who_loses_a_deadlock_may_try_again(database18: FreshDatabase) -> None:
+    database18.db.execute("CREATE TABLE t (id int); CREATE TABLE u (id int)")
+
+    def lock_both(db: Database, first: str, second: str) -> None:
+        with db.transaction():
+            db.execute(f"SET LOCAL deadlock_timeout = '1h'; LOCK {first}")
+            held.wait()
+            db.execute(f"LOCK {second}")
+
+    def lose(db: Database) -> None:
+        with db.transaction():
+            db.execute("SET LOCAL deadlock_timeout = '10ms'; LOCK u")
+            held.wait()
+            db.execute("LOCK t")
+
+    held = threading.Barrier(2)
+    with (
+        Database.connect(database18.dsn(), lock_timeout_ms=600_000) as winner,
+        Database.connect(database18.dsn(), lock_timeout_ms=600_000) as loser,
+        ThreadPoolExecutor() as threads,
+    ):
+        won = threads.submit(lock_both, winner, "t", "u")
+        with pytest.raises(LockTimeoutError, match="deadlock detected") as lost:
+            lose(loser)
+        won.result()
+    assert lost.value.sqlstate == "40P01"
 
 
 def test_a_refused_statement_carries_its_sqlstate(database18: FreshDatabase) -> None:

@@ -33,6 +33,19 @@ def test_table_that_is_too_wide_shows_all_of_a_row(capsys: pytest.CaptureFixture
     assert _PATH in "".join(output.split())
 
 
+@pytest.mark.usefixtures("terminal")
+def test_row_of_a_table_that_is_too_wide_takes_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = ("element", "uses", "errors", "note", "first_at", "last_at")
+    rows = [(f"table:public.{'x' * 55}", 5, 0, None, "2026-11-23 12:48:24", "2026-11-23 12:48:25")] * 2
+    print_table("Found", columns, rows)
+    record = [
+        f"element table:public.{'x' * 55}",
+        "  uses 5  errors 0  first_at 2026-11-23 12:48:24  last_at 2026-11-23 12:48:25",
+    ]
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert printed == ["Found", *record, "", *record]
+
+
 def test_where_no_terminal_is_a_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_hanging("✓", f"client tools: {_PATH}")
     assert capsys.readouterr().out == f"✓ client tools: {_PATH}\n"

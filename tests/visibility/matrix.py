@@ -223,7 +223,7 @@ ROWS = (
     Row(I, "REFRESH … CONCURRENTLY", FILLED + ";CREATE UNIQUE INDEX {x}_i ON {x}_m (id)",
          "REFRESH MATERIALIZED VIEW CONCURRENTLY {x}_m", role="postgres"),
     Row(I, "new name, REINDEX", INDEX, "REINDEX INDEX {new}", role="postgres", blind=_ABOUT),
-    Row(I, "new name, CLUSTER", INDEX, "CLUSTER {x}_t USING {new}", role="postgres", blind=_ABOUT),
+    Row(I, "new name, CLUSTER", INDEX, "CLUSTER {x}_t USING {new}", role="postgres"),
     Row(I, "former name", INDEX, "ALTER INDEX {x}_i SET (fillfactor = 90)", role="postgres"),
     Row(I, "former name, REINDEX", INDEX, "REINDEX INDEX {x}_i", role="postgres"),
     # Constraints

@@ -6,7 +6,7 @@ has to know that somebody could have used it meanwhile.
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from catalog.throwaway import ThrowawayServer
 from ingest.schemas import Source
 from migrations import registry
 from tests.visibility.world import STRICT, Watch, flush
+from tests.waiting import until, until_alone
 
 USERS = "table:public.users"
 LEGACY = "column:public.orders.legacy"
@@ -37,7 +38,7 @@ SILENT = "ALTER ROLE visitor SET log_min_messages = 'panic'"
 @pytest.fixture
 def server() -> Iterator[ThrowawayServer]:
     """A server of our own: roles and settings are the whole server's."""
-    with ThrowawayServer() as server:
+    with ThrowawayServer(settings={"max_prepared_transactions": "5"}) as server:
         yield server
 
 
@@ -70,14 +71,22 @@ def change(watch: Watch, *statements: str) -> None:
             db.execute(statement)
 
 
-def reload(watch: Watch, setting: str) -> None:
-    change(watch, f"ALTER SYSTEM {setting}", "SELECT pg_reload_conf()")
+def move_log(watch: Watch, setting: str, folder: str) -> None:
+    """Have the log written into another folder, and wait until it is."""
     # Log files of one second would be one.
     time.sleep(1.2)
+    change(watch, f"ALTER SYSTEM {setting}", "SELECT pg_reload_conf()")
+    with watch.connect() as db:
+        until(lambda: db.fetch_value("SELECT pg_current_logfile('csvlog')").startswith(f"{folder}/"))
 
 
-def client(watch: Watch, role: str = "visitor") -> Database:
-    return Database.connect(watch.server.dsn(watch.name, role), application_name="shop")
+@contextmanager
+def client(watch: Watch, role: str = "visitor") -> Iterator[Database]:
+    """A session of somebody else, which the server has ended at the end of the block."""
+    with Database.connect(watch.server.dsn(watch.name, role), application_name="shop") as db:
+        yield db
+    with watch.connect() as db:
+        until_alone(db)
 
 
 def use(db: Database, statement: str) -> None:
@@ -173,19 +182,15 @@ def test_the_registry_knows_whose_counters_it_noted(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("is_moved_back", [False, True])
-def test_a_log_that_is_written_elsewhere_is_not_read(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch, *, is_moved_back: bool
-) -> None:
+def test_a_log_that_is_written_elsewhere_is_not_read(watch: Watch, *, is_moved_back: bool) -> None:
     deprecate(watch, USERS)
-    reload(watch, "SET log_directory = 'log2'")
-    with monkeypatch.context() as patch:
-        patch.setattr(watch, "wait_for_log", lambda: time.sleep(0.5))
-        watch.look()
-        with client(watch) as db:
-            use(db, "SELECT * FROM users")
-        watch.look()
+    move_log(watch, "SET log_directory = 'log2'", "log2")
+    watch.look()
+    with client(watch) as db:
+        use(db, "SELECT * FROM users")
+    watch.look()
     if is_moved_back:
-        reload(watch, "RESET log_directory")
+        move_log(watch, "RESET log_directory", "log")
         watch.look()
     found = judge(watch)
     assert found.verdict is not Verdict.READY
@@ -222,6 +227,31 @@ def test_what_an_open_transaction_has_read_is_not_counted_yet(watch: Watch) -> N
         flush(db)
     watch.look()
     assert judge(watch).verdict is Verdict.NOT_READY
+
+
+def test_what_a_prepared_transaction_has_written_is_not_counted_yet(watch: Watch) -> None:
+    new = deprecate(watch, USERS)
+    with client(watch) as db:
+        # A transaction of ours is committed or rolled back, never prepared.
+        db._connection.execute(f"BEGIN; INSERT INTO {new} VALUES (21)".encode())
+        db._connection.execute(b"PREPARE TRANSACTION 'half'")
+        flush(db)
+    watch.look()
+    found = judge(watch)
+    assert found.verdict is not Verdict.READY
+    (rule,) = (rule for rule in found.rules if rule.name == "no open transaction")
+    assert (rule.met, "prepared transaction 'half' of visitor, open since " in rule.finding) == (None, True)
+    # Whose reads do not count prepares none of them.
+    ((_, _, trusting),) = watch.judge(STRICT.model_copy(update={"known_readers": ("visitor",)}))
+    assert rule in trusting.rules
+    with client(watch) as db:
+        db._connection.execute(b"COMMIT PREPARED 'half'")
+        flush(db)
+    watch.look()
+    found = judge(watch)
+    assert found.verdict is Verdict.NOT_READY
+    assert "no open transaction" not in {rule.name for rule in found.rules}
+    assert "1 scan or written row" in " ".join(found.reasons)
 
 
 @pytest.mark.parametrize("what", ["schema", "table"])

@@ -7,7 +7,6 @@ each use of a random kind at a random time, at a random level, with random fault
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -24,13 +23,13 @@ from analytics.store import Evidence
 from analytics.verdict import Verdict
 from catalog.counters import read_counters
 from catalog.database import Database, identifier, literal
-from catalog.errors import DatabaseError
 from catalog.policy import PolicySettings
 from catalog.reading import read_snapshot
 from catalog.throwaway import ThrowawayServer
 from migrations import registry
 from tests.visibility.matrix import GRANTS, OPAQUE_PRELUDE, PRELUDE, ROWS, Row
-from tests.visibility.world import STRICT, Watch, flush, now, run_script
+from tests.visibility.world import STRICT, Watch, crash, flush, now, run_script
+from tests.waiting import reload
 
 RUNS = int(os.environ.get("PGATTIC_LONG_RUNS", "3"))
 ELEMENTS = 50
@@ -162,7 +161,7 @@ class Life:
                     f" WHERE relname ~ '^r{self.chance.randrange(10)}' AND relkind IN ('r', 'i')"
                 )
             case "kill of the server":
-                self.kill_a_backend()
+                crash(server)
             case "restart":
                 server.stop()
                 server.start()
@@ -182,34 +181,16 @@ class Life:
             case "silence" | "sampling" | "sampling by duration":
                 for setting in SETTINGS[fault]:
                     self.execute(f"ALTER SYSTEM SET {setting}")
-                self.reload()
+                reload(self.watch.server)
 
     def set_back(self, fault: str) -> None:
         for setting in SETTINGS[fault]:
             self.execute(f"ALTER SYSTEM RESET {setting.partition(' = ')[0]}")
-        self.reload()
-
-    def reload(self) -> None:
-        self.execute("SELECT pg_reload_conf()")
-        time.sleep(0.2)
+        reload(self.watch.server)
 
     def execute(self, statement: str) -> None:
         with self.watch.connect() as db:
             db.execute(statement)
-
-    def kill_a_backend(self) -> None:
-        """As the kernel does when memory is short: the server starts anew, and has forgotten its counters."""
-        with self.watch.connect() as db:
-            os.kill(db.fetch_value("SELECT pg_backend_pid()"), signal.SIGKILL)
-            ends = time.monotonic() + 30
-        while time.monotonic() < ends:
-            time.sleep(0.1)
-            try:
-                self.execute("SELECT 1")
-            except DatabaseError:
-                continue
-            return
-        raise AssertionError("the server did not come back")
 
     def kill_ingest(self) -> None:
         config = self.watch.data / "pgattic.toml"

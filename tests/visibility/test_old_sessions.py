@@ -8,6 +8,7 @@ from catalog.reading import read_snapshot
 from catalog.throwaway import ThrowawayServer
 from migrations import registry
 from tests.visibility.world import Watch, flush
+from tests.waiting import until_alone
 
 
 def test_while_a_session_lives_that_may_plan_again_nothing_is_ready(tmp_path: Path) -> None:
@@ -33,6 +34,8 @@ def test_while_a_session_lives_that_may_plan_again_nothing_is_ready(tmp_path: Pa
             assert not facts.counted.steps
             assert found.verdict is Verdict.UNKNOWN
             assert "may have planned statements about its table before" in " ".join(found.reasons)
+        with watch.connect() as db:
+            until_alone(db)
         watch.look()
         ((_, _, found),) = watch.judge()
         assert found.verdict is Verdict.READY, found.reasons
