@@ -18,6 +18,7 @@ from catalog.errors import os_error_as
 from catalog.files import write_atomically
 from catalog.objects import Relation
 from catalog.snapshot import Snapshot
+from migrations import registry
 from migrations.errors import BackupDamagedError, BackupError
 from migrations.fingerprints import TableFingerprint, fingerprint, pin_output
 from migrations.programs import major_version, program, run
@@ -135,6 +136,21 @@ def _sequences_read(dsn: str, tables: Sequence[Relation]) -> list[int]:
     with Database.connect(dsn) as db:
         rows = db.fetch(load_sql("migrations", "sequences_read"), {"tables": [table.oid for table in tables]})
     return [row["oid"] for row in rows]
+
+
+def register(db: Database, backup: Backup, folder: Path) -> registry.BackupRow:
+    """Note a backup in the registry, before its proof: its scans of tables are ours, whatever comes of it."""
+    row = registry.BackupRow(
+        id=backup.id,
+        migration_id=backup.plan_id,
+        directory=str(folder.absolute()),
+        made_at=backup.made_at,
+        proved_at=None,
+        tables=tables_as_rows(backup),
+        total_bytes=backup.total_bytes,
+    )
+    registry.record_backup(db, row)
+    return row
 
 
 def verify_files(backup: Backup, folder: Path) -> None:

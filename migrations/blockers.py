@@ -1,4 +1,4 @@
-"""Blockers: the sessions that hold or wait for a lock, as a person needs to know them to act."""
+"""Blockers: who holds or waits for a lock, sessions and prepared transactions, as a person needs to know."""
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from catalog.database import Database, load_sql
+from catalog.database import Database, literal, load_sql
 from catalog.errors import LockTimeoutError
 from catalog.terminal import when
 from ingest.grammar.normalise import normalise, unreadable
@@ -21,11 +21,13 @@ _SHOWN = 3
 class Blocker:
     """A session with a lock on a relation, `granted` or waited for; `seconds` is its transaction's age.
 
-    `query` is its present or last statement without constants, None where it may not be seen.
+    `query` is its present or last statement without constants, None where it may not be seen. A prepared
+    transaction has no session (`pid` is None): it holds its locks until somebody ends it by its name,
+    `prepared_as`, through every restart of the server.
     """
 
     oid: int
-    pid: int
+    pid: int | None
     granted: bool
     application: str
     role: str
@@ -33,8 +35,20 @@ class Blocker:
     query_started_at: datetime | None
     query: str | None
     seconds: float
+    prepared_as: str | None = None
+
+    @property
+    def ending(self) -> str:
+        """The statements that end its transaction, with or without what it has done."""
+        if self.pid is None:
+            name = literal(self.prepared_as)
+            return f"COMMIT PREPARED {name} or ROLLBACK PREPARED {name} ends it"
+        return f"SELECT pg_terminate_backend({self.pid}) ends its session"
 
     def __str__(self) -> str:
+        if self.pid is None:
+            role = self.role or "unknown"
+            return f"prepared transaction {literal(self.prepared_as)} (role {role}, of {self.seconds:.0f} s)"
         what = self.query or "a statement that this role may not see"
         since = f"statement since {when(self.query_started_at)}, " if self.query_started_at else ""
         return (
@@ -44,16 +58,16 @@ class Blocker:
 
 
 def lock_holders(db: Database) -> tuple[Blocker, ...]:
-    """Every other session with a lock on a table or index of this database; oldest transaction first."""
+    """Everybody else with a lock on a table or index of this database; oldest transaction first."""
     return tuple(_blocker(row) for row in db.fetch(load_sql("migrations", "lock_holders")))
 
 
 def in_the_way(holders: Iterable[Blocker], oids: Collection[int] = ()) -> tuple[Blocker, ...]:
     """Those who hold a lock on one of the relations (on any, where none is named), each session once."""
-    found: dict[int, Blocker] = {}
+    found: dict[tuple[int | None, str | None], Blocker] = {}
     for holder in holders:
         if holder.granted and (not oids or holder.oid in oids):
-            found.setdefault(holder.pid, holder)
+            found.setdefault((holder.pid, holder.prepared_as), holder)
     return tuple(found.values())
 
 

@@ -63,6 +63,8 @@ def require_closed(db: Database) -> None:
 def trip(db: Database, reason: str) -> None:
     """Open it; where it is open already, the first reason stays and this one is in the audit trail."""
     with db.transaction():
+        # First, as those do who write into the trail and open it then: none waits for the other.
+        audit.reserve(db)
         db.execute("INSERT INTO pgattic.breaker (reason) VALUES (%s) ON CONFLICT DO NOTHING", [reason])
         audit.record(db, audit.Event.BREAKER_OPENED, db.name, {"reason": reason})
 
@@ -72,6 +74,7 @@ def reset(db: Database, because: str) -> BreakerState:
     if not because.strip():
         raise RefusedError("a reason is wanted; the breaker was not reset", where="--because")
     with db.transaction():
+        audit.reserve(db)
         closed = db.execute(
             "UPDATE pgattic.breaker SET reset_at = clock_timestamp(), reset_by = session_user, because = %s"
             " WHERE reset_at IS NULL",

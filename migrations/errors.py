@@ -69,16 +69,13 @@ class RollbackError(MigrationError):
     """An element cannot go back to its former name."""
 
 
-class SensorError(MigrationError):
-    """Sensors are wanted on what is not in the attic."""
-
-    exit_code = WRONG_USE
-
-
 class NothingInAtticError(MigrationError):
-    """What is to be guarded has nothing in the attic."""
+    """Of what is named (a migration, an element, a time), or of all, nothing is in the attic."""
 
     exit_code = WRONG_USE
+
+    def __init__(self, what: str = "nothing of it is in the attic", *, where: str) -> None:
+        super().__init__(what, where=where, todo="`pgattic status` lists the migrations and their elements")
 
 
 class CheckpointError(MigrationError):

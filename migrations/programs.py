@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.database import APPLICATION_NAME
+from catalog.errors import os_error_as
 from catalog.programs import version_of
 from catalog.throwaway import EMBEDDED_BIN
 from migrations.errors import BackupError
@@ -18,7 +19,10 @@ def program(name: str, bin_directory: Path | None, server_version: int) -> Path:
         raise BackupError(
             f"no {name}", where=str(path.parent), todo="Set backup.bin_directory in pgattic.toml"
         )
-    text, version = version_of(path)
+    with os_error_as(
+        BackupError, "cannot be run", where=path, todo="Set backup.bin_directory in pgattic.toml"
+    ):
+        text, version = version_of(path)
     if version < server_version // 10_000:
         raise BackupError(
             f"{text} is older than the server ({server_version // 10_000})",

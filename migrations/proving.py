@@ -16,8 +16,8 @@ from catalog.reading import read_snapshot
 from catalog.settings import Settings
 from migrations import audit, registry
 from migrations.audit import Event
-from migrations.backup import Backup, load_manifest, make_backup, tables_as_rows
-from migrations.errors import BackupDamagedError, RefusedError, RestoreProofError
+from migrations.backup import Backup, load_manifest, make_backup, register, tables_as_rows
+from migrations.errors import BackupDamagedError, NothingInAtticError, RestoreProofError
 from migrations.registry import BackupRow
 from migrations.restore_proof import Restored, prove
 
@@ -54,8 +54,8 @@ def due(
 ) -> dict[str, tuple[AtticEntry, ...]]:
     """The migrations to prove, with their elements in the attic: those named, or all.
 
-    `older_than` leaves out what was proved in that time. Raises RefusedError where one that is named has
-    nothing in the attic, or nothing has.
+    `older_than` leaves out what was proved in that time. Raises NothingInAtticError where one that is named
+    has nothing in the attic, or nothing has.
     """
     registry.require(db)
     found: dict[str, list[AtticEntry]] = {}
@@ -63,12 +63,10 @@ def due(
         if entry.is_in_attic and (not migration_ids or entry.migration_id in migration_ids):
             found.setdefault(entry.migration_id, []).append(entry)
     missing = [name for name in migration_ids if name not in found]
-    if missing or not found:
-        raise RefusedError(
-            "nothing of it is in the attic" if missing else "nothing is in the attic",
-            where=", ".join(missing) or db.where,
-            todo="`pgattic status` lists the migrations and their elements",
-        )
+    if missing:
+        raise NothingInAtticError(where=", ".join(missing))
+    if not found:
+        raise NothingInAtticError("nothing is in the attic", where=db.where)
     return {name: tuple(entries) for name, entries in found.items() if _is_due(entries, older_than, now)}
 
 
@@ -137,17 +135,7 @@ def back_up_again(
         settings.backup.bin_directory,
         clock(),
     )
-    row = BackupRow(
-        id=backup.id,
-        migration_id=migration_id,
-        directory=str(folder.absolute()),
-        made_at=backup.made_at,
-        proved_at=None,
-        tables=tables_as_rows(backup),
-        total_bytes=backup.total_bytes,
-    )
-    # Before the proof: its scans of the tables are ours, whatever comes of it.
-    registry.record_backup(db, row)
+    row = register(db, backup, folder)
     failures: dict[str, str] = {}
     done: list[_Proved] = []
     try:

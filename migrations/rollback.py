@@ -15,7 +15,7 @@ from catalog.errors import DatabaseError, LockTimeoutError, StatementFailedError
 from catalog.settings import PolicySettings
 from migrations import audit, breaker, checkpoints, integrity, registry, sensors
 from migrations.audit import Event
-from migrations.errors import RollbackError
+from migrations.errors import NothingInAtticError, RollbackError
 from migrations.present import found_again, read_present
 from migrations.registry import DeprecatedElement
 from migrations.restoring import Restoration, restorations, statements_of
@@ -24,6 +24,7 @@ from migrations.steps import Place
 
 # duplicate table, column, object (type, constraint)
 _NAME_TAKEN = frozenset({"42P07", "42701", "42710"})
+_REFUSALS = (RollbackError, NothingInAtticError)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class RolledBack:
 
 
 def waiting(db: Database, scope: Scope, *, lock: bool = False) -> list[DeprecatedElement]:
-    """What a rollback would bring back, last rename first; raise RollbackError where there is nothing."""
+    """What a rollback would bring back, last rename first; raises NothingInAtticError, RollbackError."""
     after = checkpoints.find(db, scope.checkpoint).moment if scope.checkpoint else None
     items = registry.in_attic(
         db,
@@ -72,11 +73,7 @@ def waiting(db: Database, scope: Scope, *, lock: bool = False) -> list[Deprecate
     if not items and scope.element:
         items = _called_now(db, scope)
     if not items:
-        raise RollbackError(
-            scope.empty,
-            where=str(scope),
-            todo="`pgattic status` lists the migrations and their elements",
-        )
+        raise NothingInAtticError(scope.empty, where=str(scope))
     if scope.element and len(items) > 1:
         raise RollbackError(
             f"{len(items)} elements in the attic had that name",
@@ -90,7 +87,7 @@ def waiting(db: Database, scope: Scope, *, lock: bool = False) -> list[Deprecate
 def preview(db: Database, scope: Scope) -> list[Restoration]:
     """What a rollback would do now, with its exact SQL; changes nothing and locks nothing.
 
-    Raises RollbackError where it would refuse.
+    Raises RollbackError where it would refuse, NothingInAtticError where there is nothing to bring back.
     """
     registry.require(db)
     with db.transaction():
@@ -109,12 +106,15 @@ def rollback(
     policy: PolicySettings | None = None,
     on_retry: Callable[[str], None] = lambda _: None,
     attempts: int | None = None,
+    note: Callable[[Sequence[Restoration]], None] = lambda _: None,
 ) -> RolledBack:
     """Bring back what a scope says (or one migration, or one element), all or nothing; return what was done.
 
-    Raises RollbackError that names everything in the way, BreakerOpenError unless `despite_breaker`,
-    IntegrityError where more than names changed. After any of them everything is as it was. `policy` says how
-    many times locks may not be had before the breaker opens, `attempts` how often they are tried for here.
+    Raises NothingInAtticError, RollbackError that names everything in the way, BreakerOpenError unless
+    `despite_breaker`, IntegrityError where more than names changed. After any of them everything is as it
+    was. `policy` says how many times locks may not be had before the breaker opens, `attempts` how often they
+    are tried for here; `note` writes more of it into the registry, in the same transaction and before a table
+    is locked.
     """
     scope = scope or Scope(migration_id=migration_id, element=element)
     registry.require(db)
@@ -135,16 +135,16 @@ def rollback(
         oids = {one.item.object_oid for one in intended}
         for attempt in retrying(on_retry, db=db, oids=oids, attempts=attempts):
             with attempt:
-                done = _roll_back(db, scope)
+                done = _roll_back(db, scope, note)
     except BaseException as error:
         # On a connection that is gone nothing can be written: there the intent stays without an outcome.
         with suppress(DatabaseError):
-            _record_failure(db, scope, error, policy or PolicySettings())
+            _record_failure(db, scope, intended, error, policy or PolicySettings())
         raise
     return done
 
 
-def _roll_back(db: Database, scope: Scope) -> RolledBack:
+def _roll_back(db: Database, scope: Scope, note: Callable[[Sequence[Restoration]], None]) -> RolledBack:
     with db.transaction():
         registry.take_turn(db)
         audit.reserve(db)
@@ -166,6 +166,7 @@ def _roll_back(db: Database, scope: Scope) -> RolledBack:
                 "notes": {str(one.item.element): list(one.notes) for one in done if one.notes},
             },
         )
+        note(done)
         started = time.perf_counter()
         _run(db, done)
         integrity.require_same(items, [now.observation for now in present], integrity.observe(db, items))
@@ -197,16 +198,31 @@ def _run(db: Database, done: Sequence[Restoration]) -> None:
         raise
 
 
-def _record_failure(db: Database, scope: Scope, error: BaseException, policy: PolicySettings) -> None:
+def _record_failure(
+    db: Database,
+    scope: Scope,
+    intended: Sequence[Restoration],
+    error: BaseException,
+    policy: PolicySettings,
+) -> None:
     """Say in the audit trail why; what is more than a refusal or a lock not to be had opens the breaker."""
+    if not isinstance(error, Exception) and _are_back(db, intended):
+        # Interrupted after the server had committed: it is done, and the audit trail says so.
+        return
     said = str(error) or f"interrupted ({type(error).__name__})"
-    outcome = "refused" if isinstance(error, RollbackError) else "failed"
+    is_refusal = isinstance(error, _REFUSALS)
+    outcome = "refused" if is_refusal else "failed"
     with db.transaction():
         audit.record(db, Event.ROLLBACK_OUTCOME, str(scope), {"outcome": outcome, "error": said})
         if isinstance(error, LockTimeoutError):
             breaker.count_lock_failure(db, f"rollback of {scope}", policy)
-        elif isinstance(error, Exception) and not isinstance(error, RollbackError):
+        elif isinstance(error, Exception) and not is_refusal:
             breaker.trip(db, f"rollback of {scope} failed: {said}")
+
+
+def _are_back(db: Database, intended: Sequence[Restoration]) -> bool:
+    inside = {(item.migration_id, item.position) for item in registry.in_attic(db)}
+    return inside.isdisjoint((one.item.migration_id, one.item.position) for one in intended)
 
 
 def _called_now(db: Database, scope: Scope) -> list[DeprecatedElement]:

@@ -15,7 +15,7 @@ from catalog.settings import Settings
 from migrations import approvals, audit, breaker, registry
 from migrations.apply import apply
 from migrations.audit import Event
-from migrations.backup import Backup, make_backup, tables_as_rows
+from migrations.backup import Backup, make_backup, register
 from migrations.batches import Batch
 from migrations.blockers import naming_blockers
 from migrations.checks import blocking, run_checks
@@ -182,17 +182,8 @@ def _backed_up(
     except PgatticError as error:
         audit.record(db, Event.BACKUP, plan.id, {"outcome": "failed", "error": str(error)})
         raise
-    row = registry.BackupRow(
-        id=backup.id,
-        migration_id=plan.id,
-        directory=str(folder.absolute()),
-        made_at=backup.made_at,
-        proved_at=now,
-        tables=tables_as_rows(backup),
-        total_bytes=backup.total_bytes,
-    )
     with db.transaction():
-        registry.record_backup(db, row)
+        registry.record_proof(db, backup.id, now, str(folder.absolute()))
         rows = {f"{table.schema}.{table.name}": table.rows for table in backup.tables}
         detail = {"backup": backup.id, "directory": str(folder), "rows": rows, "files": backup.files}
         audit.record(
@@ -214,6 +205,7 @@ def _proved(
         settings.backup.bin_directory,
         now,
     )
+    register(db, backup, folder)
     rows = count(sum(table.rows for table in backup.tables), "row")
     held = f"{rows} of {count(len(backup.tables), 'table')} and " if backup.tables else ""
     on_step(f"backup: {held}the whole schema, in {folder.name}")

@@ -34,4 +34,6 @@ def _todo(situation: Situation, element: Element, dependant: Dependant) -> str:
         # Of a partition: PostgreSQL removes it only with this one.
         part = situation.enforced_by(dependant) or f"index:{dependant.name}"
         return f"Put {part} into the plan, too"
+    if dependant.kind == "CLUSTER":
+        return f"If nothing runs CLUSTER of it: ALTER TABLE {dependant.name} SET WITHOUT CLUSTER"
     return f"Change or deprecate the {dependant.kind} first"

@@ -37,7 +37,7 @@ def _held(situation: Situation, element: Element, session: Blocker) -> Iterator[
             Severity.BLOCK,
             str(element),
             f"has been open for longer than {situation.policy.max_transaction_seconds} s in {session}",
-            f"End it, or let it end; SELECT pg_terminate_backend({session.pid}) ends its session",
+            f"End it, or let it end; {session.ending}",
         )
     elif session.seconds >= _WORTH_MENTIONING_SECONDS:
         yield Finding(

@@ -132,7 +132,7 @@ def observe(
     with Evidence.open(settings.data.directory) as evidence:
         uses = hourly_detail(evidence, since)
         tracked = {usage.element: usage for usage in usage_by_element(evidence, since)}
-        log_coverage = coverage(evidence, Source.LOG, since, now)
+        log_coverage = coverage(evidence, Source.LOG, since, now, settings.node_names, settings.policy)
         errors = breaker.recent_errors(evidence, snapshot, now, settings.policy, last)
     counters = read_counters(db)
     server = read_server(db)

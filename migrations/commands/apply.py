@@ -114,8 +114,10 @@ def apply(
 
 
 def _print_done(loaded: Plan, done: workflow.Applied) -> None:
+    batches = len(loaded.batches())
+    within = "one transaction" if batches == 1 else f"{batches:,} transactions"
     console.print(
-        f"  [green]✓[/] renamed {many(len(loaded.steps), 'element')} in one transaction: [bold]{loaded.id}[/]"
+        f"  [green]✓[/] renamed {many(len(loaded.steps), 'element')} in {within}: [bold]{loaded.id}[/]"
     )
     print_armed(done.armed)
     print_costs(done.armed)

@@ -8,8 +8,9 @@ import typer
 from rich.markup import escape
 
 from catalog.reading import read_snapshot
-from catalog.terminal import JsonOption, console, invocation, many, print_json, when
+from catalog.terminal import JsonOption, console, invocation, many, print_hanging, print_json, when
 from migrations import approvals, audit, show
+from migrations.checks import blocking
 from migrations.plan import check_drift, load_plan
 
 
@@ -33,8 +34,10 @@ def approve(
     standing = approvals.judge(
         known, plan_hash=plan.hash, applier="", policy=settings.policy, now=datetime.now(UTC)
     )
+    blocks = sorted({finding.check for finding in blocking(plan.findings)})
     if as_json:
-        print_json({"approval": given, "roles": [one.approved_by for one in standing.counted]})
+        roles = [one.approved_by for one in standing.counted]
+        print_json({"approval": given, "roles": roles, "blocked_by": blocks})
         return
     show.print_findings(plan.findings, plan_file)
     wanted = f", {settings.policy.approvals_wanted} wanted" if settings.policy.approvals_wanted else ""
@@ -46,3 +49,9 @@ def approve(
     console.print(
         f"{many(len(standing.counted), 'role')} approved it so far{wanted}; who applies does not count"
     )
+    if blocks:
+        print_hanging(
+            "[yellow]![/]",
+            f"When the plan was made, it was blocked by {escape(', '.join(blocks))}: `apply` looks again, and"
+            " refuses it where that is still so, however many approved it",
+        )

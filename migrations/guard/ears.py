@@ -5,6 +5,7 @@ system of another machine that does not answer.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Full, Queue
@@ -15,7 +16,7 @@ from typing import Self
 from catalog.errors import DatabaseError, PgatticError
 from ingest.errors import LogsUnavailableError
 from migrations.guard.failures import Clock, Heard
-from migrations.guard.log import GuardedLog
+from migrations.guard.log import GuardedLog, Row
 from migrations.guard.servers import Blind, Said, telling_too_little
 
 # Events are hints, and there are none of another machine's file system: the promise is kept by looking.
@@ -118,6 +119,7 @@ class ReplicaEar:
         if self._began_at is not None:
             for rows in self._log.errors():
                 self._busy_since = monotonic()
+                clock = self._looked_at_again(clock, rows, datetime.fromtimestamp(self._began_at, UTC))
                 for start in range(0, len(rows), _PART_ROWS):
                     self._put(Heard(self.node, rows[start : start + _PART_ROWS], clock))
 
@@ -141,6 +143,23 @@ class ReplicaEar:
             )
             self._clock = said.clock
         return self._clock
+
+    def _looked_at_again(self, clock: Clock, rows: Sequence[Row], began_at: datetime) -> Clock:
+        """The clock; measured once more where it puts what is new before the beginning.
+
+        Somebody may have set it back meanwhile, which a clock that merely drifts does not come to: then it
+        would be overheard. What comes late with a copy of the log is from before by any clock.
+        """
+        is_before = any(row["occurred_at"] - clock.ahead < began_at for row in rows)
+        if not is_before or monotonic() < self._ask_at:
+            return clock
+        self._ask_at = monotonic() + _ASK_AFTER_SECONDS
+        self._busy_since = None
+        # Who does not answer now is taken as he was.
+        with suppress(LogsUnavailableError, DatabaseError):
+            clock = self._clock = self._ask().clock
+        self._busy_since = monotonic()
+        return clock
 
     def _take_positions(self) -> None:
         """Keep where the log ends, as long as nothing has begun; later, what was not seen then is read."""

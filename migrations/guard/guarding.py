@@ -1,6 +1,6 @@
 """Watches one migration through the ears, and brings back what is still used by its former name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -22,10 +22,11 @@ from catalog.reading import read_snapshot
 from catalog.settings import Settings
 from migrations import audit, breaker, registry
 from migrations.audit import Event
-from migrations.errors import NothingInAtticError, RollbackError
+from migrations.errors import NothingInAtticError
 from migrations.guard.ears import Ears
 from migrations.guard.failures import Failure, FormerNames
 from migrations.guard.servers import Blind
+from migrations.restoring import Restoration
 from migrations.rollback import Scope, rollback
 
 _RULE = "guard"
@@ -159,7 +160,7 @@ class Guard:
                 sleep(_FIRST_PAUSE_SECONDS)
         self._inside = {item.element for item in inside}
         if not self._inside:
-            raise _nothing_of_it(self.migration_id)
+            raise NothingInAtticError(where=self.migration_id)
         return names
 
     def _listen(self, names: FormerNames) -> None:
@@ -222,31 +223,45 @@ class Guard:
             if element not in self._waiting or monotonic() < waiting.next_at:
                 # A whole migration came back with another of its elements, or it was tried a moment ago.
                 continue
-            scope = self._scope(element)
+            scope, back = self._scope(element), None
             try:
                 with self.connect() as db, audit.sealing(db, self.settings):
-                    done = self._rolled_back(db, scope, waiting.failure)
+                    back = self._rolled_back(db, scope, waiting.failure)
             except PgatticError as error:
-                if isinstance(error, RollbackError) and self._is_back(element):
+                if back is None:
+                    if not (isinstance(error, NothingInAtticError) and self._is_back(element)):
+                        waiting.put_off()
+                        self._failed(scope, waiting.failure, error)
                     continue
-                waiting.put_off()
-                self._failed(scope, waiting.failure, error)
-                continue
-            self._came_back(done)
+                # What is committed is done; the next seal covers it.
+                self.tell(f"{scope} is back, and the audit trail is not sealed: {error}")
+            self._came_back(back)
 
     def _is_back(self, element: Element) -> bool:
-        """Whether somebody else was faster; a replica may hear of that after the statement failed there."""
+        """Whether it has its name back already, and what else has.
+
+        Somebody else was faster (a replica may hear of that after the statement failed there), or the server
+        did what it was asked before, and its answer was lost.
+        """
         try:
             with self.connect() as db:
-                if registry.in_attic(db, migration_id=self.migration_id, element=element):
-                    return False
+                items = registry.in_attic(db, migration_id=self.migration_id)
         except DatabaseError:
             return False
-        self.tell(f"{element} has its name back already, by somebody else")
-        self._inside.discard(element)
-        seen = self._seen[element]
-        seen.outcome, seen.why = Outcome.BROUGHT_BACK, "by somebody else"
-        del self._waiting[element]
+        inside = {item.element for item in items}
+        if element in inside:
+            return False
+        for gone in sorted(self._inside - inside):
+            waiting = self._waiting.pop(gone, None)
+            if waiting is None:
+                continue
+            by = f"{'by a try whose answer was lost, or ' * bool(waiting.tries)}by somebody else"
+            said = f"{gone} has its name back already, {by}"
+            self.tell(said)
+            self._alert(Severity.WARNING, waiting.failure, said)
+            seen = self._seen[gone]
+            seen.outcome, seen.why = Outcome.BROUGHT_BACK, by
+        self._inside &= inside
         return True
 
     def _scope(self, element: Element) -> Scope:
@@ -285,14 +300,15 @@ class Guard:
             self.tell(f"nor could that be recorded: {error}")
 
     def _rolled_back(self, db: Database, scope: Scope, failure: Failure) -> set[Element]:
+        def note(done: Sequence[Restoration]) -> None:
+            elements = sorted(str(one.item.element) for one in done)
+            self._record(db, scope, failure, outcome="rolled back", elements=elements)
+            somebody = failure.application or "somebody"
+            breaker.trip(db, f"the guard brought back {scope}: a statement of {somebody} failed")
+
         # Once, as another element may be waiting for its turn; the next look tries again.
-        done = rollback(db, scope, despite_breaker=True, policy=self.settings.policy, attempts=1)
-        back = {one.item.element for one in done.restored}
-        reason = f"the guard brought back {scope}: a statement of {failure.application or 'somebody'} failed"
-        with db.transaction():
-            self._record(db, scope, failure, outcome="rolled back", elements=sorted(map(str, back)))
-            breaker.trip(db, reason)
-        return back
+        done = rollback(db, scope, despite_breaker=True, policy=self.settings.policy, attempts=1, note=note)
+        return {one.item.element for one in done.restored}
 
     def _came_back(self, elements: set[Element]) -> None:
         now = datetime.now(UTC)
@@ -374,13 +390,5 @@ def migration_to_guard(db: Database, named: str | None) -> str:
     if named is None:
         return inside[0]
     if named not in inside:
-        raise _nothing_of_it(named)
+        raise NothingInAtticError(where=named)
     return named
-
-
-def _nothing_of_it(migration_id: str) -> NothingInAtticError:
-    return NothingInAtticError(
-        "nothing of it is in the attic",
-        where=migration_id,
-        todo="`pgattic status` lists the migrations and their elements",
-    )

@@ -11,7 +11,7 @@ from catalog.errors import DatabaseError, LockTimeoutError
 from catalog.settings import PolicySettings
 from migrations import audit, breaker, registry
 from migrations.audit import Event
-from migrations.errors import SensorError
+from migrations.errors import NothingInAtticError
 from migrations.registry import DeprecatedElement
 from migrations.retry import retrying
 from migrations.sensors import audit_grants, canary, trigger
@@ -62,8 +62,8 @@ def arm(
 ) -> tuple[Armed, ...]:
     """Put every sensor on elements that they can have: all or nothing. Safe to repeat.
 
-    Raises SensorError where nothing of that is in the attic, BreakerOpenError, LockTimeoutError where the
-    locks could not be had in some attempts.
+    Raises NothingInAtticError where one that is named is not in the attic, BreakerOpenError, LockTimeoutError
+    where the locks could not be had in some attempts.
     """
     registry.require(db)
     breaker.require_closed(db)
@@ -229,12 +229,10 @@ def _selected(db: Database, selection: Selection, *, lock: bool = False) -> list
     ]
     found = {item.migration_id for item in wanted} | {str(item.element) for item in wanted}
     missing = [name for name in (*selection.migrations, *map(str, selection.elements)) if name not in found]
-    if missing or not wanted:
-        raise SensorError(
-            "not in the attic" if missing else "nothing in the attic",
-            where=", ".join(missing) or db.where,
-            todo="`pgattic status` lists the migrations and their elements",
-        )
+    if missing:
+        raise NothingInAtticError("not in the attic", where=", ".join(missing))
+    if not wanted:
+        raise NothingInAtticError("nothing is in the attic", where=db.where)
     return wanted
 
 

@@ -100,8 +100,8 @@ def _die_at(at: int, sent: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         commit(connection)
 
-    psycopg.Cursor.execute = execute_or_die  # type: ignore[method-assign]
-    psycopg.Connection.commit = commit_or_die  # type: ignore[method-assign]
+    psycopg.Cursor.execute = execute_or_die  # type: ignore[method-assign, assignment]
+    psycopg.Connection.commit = commit_or_die  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":

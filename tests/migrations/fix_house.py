@@ -41,7 +41,7 @@ class House:
     def db(self) -> Database:
         return self.database.db
 
-    def plan(self, *elements: str, **options: bool) -> Plan:
+    def plan(self, *elements: str, soft: bool = False, with_dependents: bool = False) -> Plan:
         return make_plan(
             read_snapshot(self.db),
             [Element.parse(text) for text in elements],
@@ -49,11 +49,12 @@ class House:
             environment="development",
             role="dba",
             now=datetime.now(UTC),
-            **options,
+            soft=soft,
+            with_dependents=with_dependents,
         )
 
-    def deprecate(self, *elements: str, **options: bool) -> Plan:
-        plan = self.plan(*elements, **options)
+    def deprecate(self, *elements: str, soft: bool = False) -> Plan:
+        plan = self.plan(*elements, soft=soft)
         apply(self.db, plan)
         return plan
 

@@ -31,7 +31,8 @@ class Writer:
 
     def name(self) -> str:
         self.number += 1
-        return self.draw(st.sampled_from(STYLES))(self.number)
+        name: str = self.draw(st.sampled_from(STYLES))(self.number)
+        return name
 
     def path(self, name: str) -> str:
         return identifier(self.schema, name)

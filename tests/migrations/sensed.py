@@ -1,15 +1,14 @@
 """Reading what sensors made a real server log."""
 
 import csv
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from tests.fix_server import FreshDatabase
+from tests.waiting import until_logged
 
 _MARKS = count(1)
-_PATIENCE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,8 @@ class Log:
         """The lines since the last call that begin so, once the server has written all of them."""
         mark = f"mark {next(_MARKS)} of {self._database.name}"
         self._database.db.execute(f"DO $$ BEGIN RAISE LOG '{mark}'; END $$")
-        ends = time.monotonic() + _PATIENCE_SECONDS
+        until_logged(self._database.server, f'"{mark}"')
         lines = self._lines()
-        while not any(line.message == mark for line in lines):
-            assert time.monotonic() < ends, "the server wrote no log"
-            time.sleep(0.02)
-            lines = self._lines()
         found, self._seen = lines[self._seen :], len(lines)
         return [line for line in found if line.message.startswith(prefix)]
 

@@ -1,5 +1,6 @@
 """Confirmation and approvals: who may put a plan into production, and how they say so."""
 
+import json
 import os
 import pty
 import select
@@ -148,6 +149,19 @@ def test_another_role_must_approve_first(run: CommandLine, production: FreshData
     assert is_renamed(production)
 
 
+def test_what_blocks_a_plan_is_said_to_who_approves_it(run: CommandLine, production: FreshDatabase) -> None:
+    assert approved(run, production, "pgattic_ann").out.count("blocked") == 0
+    production.db.execute("CREATE VIEW reader AS SELECT id FROM users_old")
+    assert run("plan", OLD).code == 0
+    given = approved(run, production, "pgattic_ann")
+    assert given.code == 0, given
+    assert (
+        "it was blocked by dependants: `apply` looks again, and refuses it where that is still so"
+        in given.out
+    )
+    assert json.loads(approved(run, production, "pgattic_bob", "--json").out)["blocked_by"] == ["dependants"]
+
+
 def test_one_role_counts_once_however_often_it_approves(run: CommandLine, production: FreshDatabase) -> None:
     want(run, 2)
     for _ in range(3):
@@ -287,7 +301,7 @@ def at_a_terminal(config: Path, plan: Plan, *answers: tuple[str, str]) -> tuple[
             if left and left[0][0] in question and question.endswith(":"):
                 os.write(ours, f"{left.pop(0)[1]}\n".encode())
                 asked = len(shown)
-        return process.wait(timeout=10), shown
+        return process.wait(timeout=180), shown
     finally:
         process.kill()
         process.wait()

@@ -19,6 +19,7 @@ from migrations.audit.verify import Tampering, Verdict, verify
 from migrations.errors import SealError
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
+from tests.waiting import PATIENCE_SECONDS
 
 KEY = "0123456789abcdef0123456789abcdef"
 WRITERS = 8
@@ -68,7 +69,7 @@ def test_eight_writers_at_once_never_fork_it_or_leave_gaps(audited: FreshDatabas
     start = threading.Barrier(WRITERS)
 
     def write_alternately(writer: int) -> None:
-        with Database.connect(audited.dsn()) as db:
+        with Database.connect(audited.dsn(), lock_timeout_ms=1000 * PATIENCE_SECONDS) as db:
             start.wait()
             for number in range(ROWS_EACH):
                 if number % 3 == 0:
@@ -362,6 +363,26 @@ def test_a_key_without_its_seals_is_a_finding(
     ended = run("audit", "verify")
     assert ended.code == 1
     assert "no seal" in ended.out
+
+
+def test_who_waited_for_his_turn_follows_the_last_row_whatever_the_default_isolation(
+    audited18: FreshDatabase,
+) -> None:
+    default = "default_transaction_isolation = 'repeatable read'"
+    audited18.db.execute(f"ALTER DATABASE {audited18.name} SET {default}")
+    with (
+        Database.connect(audited18.dsn()) as first,
+        Database.connect(audited18.dsn(), lock_timeout_ms=60_000) as second,
+        ThreadPoolExecutor() as threads,
+    ):
+        with first.transaction():
+            audit.record(first, audit.Event.PLAN, "m1", {})
+            waiting = threads.submit(audit.record, second, audit.Event.PLAN, "m2", {})
+            asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+            while not audited18.db.fetch_value(asked):
+                assert not waiting.done()
+        assert waiting.result() == 2
+    assert verify(audit.read(audited18.db)).is_whole
 
 
 def test_list_shows_the_newest_first_and_filters(run: CommandLine, audited18: FreshDatabase) -> None:

@@ -1,6 +1,7 @@
 """The circuit breaker holds for every process until somebody says why it may close."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,6 +52,25 @@ def test_it_opens_again_after_a_reset(installed: FreshDatabase) -> None:
         breaker.trip(installed.db, reason)
         assert breaker.state(installed.db).reason == reason
         breaker.reset(installed.db, "understood")
+
+
+def test_who_writes_into_the_trail_and_opens_it_waits_for_nobody_who_waits_for_him(
+    installed: FreshDatabase,
+) -> None:
+    with (
+        Database.connect(installed.dsn()) as first,
+        Database.connect(installed.dsn(), lock_timeout_ms=60_000) as second,
+        ThreadPoolExecutor() as threads,
+    ):
+        with first.transaction():
+            audit.reserve(first)
+            waiting = threads.submit(breaker.trip, second, "the second reason")
+            asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+            while not installed.db.fetch_value(asked):
+                assert not waiting.done()
+            breaker.trip(first, "the first reason")
+        waiting.result()
+    assert breaker.state(installed.db).reason == "the first reason"
 
 
 def test_tripping_in_a_transaction_that_is_rolled_back_leaves_it_closed(installed: FreshDatabase) -> None:

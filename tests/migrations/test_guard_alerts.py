@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from analytics.alerting import urgent, worker
 from analytics.alerting.delivery import Delivery, waiting
 from analytics.alerting.urgent import UrgentAlerts
 from analytics.alerting.worker import receivers, take_turn
@@ -22,12 +23,20 @@ from ingest.store import Store
 from migrations.guard import Action, Outcome
 from tests.analytics.fix_webhook import Webhook, webhook
 from tests.command_line import CommandLine
+from tests.migrations.fix_guard import Watch, fails, guarding, readable, settings_of
 from tests.migrations.fix_house import USERS, House
-from tests.migrations.test_guard import Watch, fails, guarding, readable, settings_of, until
+from tests.waiting import PATIENCE_SECONDS, until
 
 __all__ = ["webhook"]
 
 TABLE = str(USERS)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the guard alerted is committed and delivered, however busy the machine is."""
+    monkeypatch.setattr(urgent, "_LAST_COMMIT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(worker, "_LAST_ROUND_SECONDS", PATIENCE_SECONDS)
 
 
 def configured(house: House, tmp_path: Path, webhook: Webhook, **alerts: Any) -> Settings:
@@ -41,10 +50,10 @@ def configured(house: House, tmp_path: Path, webhook: Webhook, **alerts: Any) ->
 def told(house: House, settings: Settings, tmp_path: Path, action: Action, *elements: str) -> Iterator[Watch]:
     """A guard whose alerts are delivered; both end with the block, the guard first."""
     connect = lambda: Database.connect(house.database.dsn())  # noqa: E731 (a session each time)
-    urgent = UrgentAlerts(settings, connect, lambda: datetime.now(UTC))
+    telling = UrgentAlerts(settings, connect, lambda: datetime.now(UTC))
     plan = house.plan(*(elements or (TABLE,)))
     with (
-        urgent as alerts,
+        telling as alerts,
         guarding(house, plan, tmp_path, action, settings=settings, alert=alerts.give) as watch,
     ):
         yield watch
@@ -90,7 +99,7 @@ def test_a_webhook_that_hangs_holds_no_rollback_up(house18: House, tmp_path: Pat
     settings = configured(house18, tmp_path, webhook)
     with told(house18, settings, tmp_path, Action.ROLLBACK_ELEMENT) as watch:
         fails(house18, "SELECT * FROM users_old")
-        assert webhook.called.wait(30)
+        assert webhook.called.wait(PATIENCE_SECONDS)
         report = watch.wait()
         assert report.seen[0].outcome is Outcome.BROUGHT_BACK
         assert house18.in_attic() == []

@@ -5,30 +5,28 @@ import json
 import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from catalog.database import Database
-from catalog.errors import StatementFailedError
 from catalog.terminal import Invocation
 from catalog.throwaway import ThrowawayServer
 from ingest.logs.tail import Logs
 from ingest.store import Store
 from migrations import audit, breaker, registry
-from migrations.apply import apply
 from migrations.commands.guard import listen
-from migrations.guard import Action, Guard, Outcome
+from migrations.guard import Outcome
 from migrations.guard.log import GuardedLog
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase, fresh_database
+from tests.migrations.fix_guard import Watch, fails, guarding_as_configured, readable, started
 from tests.migrations.fix_house import SCHEMA, USERS, House
-from tests.migrations.test_guard import PATIENCE_SECONDS, Watch, fails, started, until
+from tests.waiting import PATIENCE_SECONDS, until
 
 TABLE = str(USERS)
 _GOOD_PREFIX = "%m [%p] %q%u@%d %e %a "
@@ -46,12 +44,19 @@ def house(alone: ThrowawayServer) -> Iterator[House]:
     for database in fresh_database(alone):
         database.db.execute(SCHEMA)
         registry.install(database.db)
-        yield House(database)
-    with Database.connect(alone.dsn()) as admin:
-        if admin.fetch_value("SELECT count(*) FROM pg_file_settings WHERE sourcefile LIKE '%auto.conf'"):
-            admin.execute("ALTER SYSTEM RESET ALL")
-            admin.execute("SELECT pg_reload_conf()")
-            until(lambda: admin.fetch_value("SHOW log_destination") == "csvlog")
+        house = House(database)
+        yield house
+        reset_log(house)
+
+
+def reset_log(house: House) -> None:
+    """Take changes of settings back, if there are any."""
+    changed = "SELECT count(*) FROM pg_file_settings WHERE sourcefile LIKE '%auto.conf'"
+    if house.db.fetch_value(changed):
+        house.db.execute("ALTER SYSTEM RESET ALL")
+        house.db.execute("SELECT pg_reload_conf()")
+        until(lambda: house.db.fetch_value("SHOW log_destination") == "csvlog")
+        log_reaches(house, "csv")
 
 
 def configured(house: House, tmp_path: Path, logs: Path | None = None, more: str = "") -> Path:
@@ -64,33 +69,10 @@ def configured(house: House, tmp_path: Path, logs: Path | None = None, more: str
 
 
 @contextmanager
-def guarding(house: House, config: Path, *elements: str) -> Iterator[tuple[Watch, list[str]]]:
-    """A guard as the commands make it, and what it alerted."""
-    plan, invoked, ended = house.plan(*(elements or (TABLE,))), Invocation(config), threading.Event()
-    alerts: list[str] = []
-    with listen(invoked) as ears:
-        ears.begin()
-        apply(house.db, plan)
-
-        def run() -> None:
-            guard = Guard(
-                invoked.connect,
-                invoked.settings,
-                ears,
-                plan.id,
-                Action.ROLLBACK_ELEMENT,
-                tell=watch.told.append,
-                alert=lambda row: alerts.append(row["message"]),
-            )
-            watch.reports.append(guard.run(lambda: not ended.wait(0.05)))
-
-        watch = Watch(threading.Thread(target=run), ended)
-        watch.thread.start()
-        try:
-            yield watch, alerts
-        finally:
-            ended.set()
-            watch.thread.join(60)
+def guarding(house: House, config: Path, *elements: str) -> Iterator[Watch]:
+    """A guard as the commands make it, by default of the table."""
+    with guarding_as_configured(house, house.plan(*(elements or (TABLE,))), config) as watch:
+        yield watch
 
 
 def set_log(house: House, **settings: str) -> None:
@@ -100,20 +82,30 @@ def set_log(house: House, **settings: str) -> None:
     # A file of the same second would have the same name, and seem to tell again what the other one tells.
     time.sleep(1.1)
     house.db.execute("SELECT pg_reload_conf()")
-    for name, value in settings.items():
-        until(lambda name=name, value=value: house.db.fetch_value(f"SHOW {name}") == value)
-    # A line in it: before that nobody can tell its format.
+    shown = house.db.fetch_value
+    until(lambda: all(shown(f"SHOW {name}") == value for name, value in settings.items()))
+    log_reaches(house, {"jsonlog": "json", "stderr": "log"}.get(settings.get("log_destination", ""), "csv"))
+
+
+def log_reaches(house: House, suffix: str) -> None:
+    """Wait until a line of a format is there: before that nobody can tell the format.
+
+    Until the collector has opened the file of a format, it writes its lines elsewhere.
+    """
     folder = house.database.server.log_directory
-    suffix = {"jsonlog": "json", "stderr": "log"}.get(settings.get("log_destination", ""), "csv")
-    before = {path: path.stat().st_size for path in folder.glob(f"*.{suffix}")}
-    fails(house, "SELECT 1/0")
-    until(lambda: any(before.get(p, 0) < p.stat().st_size for p in folder.glob(f"*.{suffix}")))
+    mark = f"mark_{uuid4().hex}"
+
+    def is_there() -> bool:
+        fails(house, f"SELECT * FROM {mark}")
+        return any(mark in path.read_text() for path in folder.glob(f"*.{suffix}"))
+
+    until(is_there)
 
 
 @pytest.mark.parametrize("log_destination", ["csvlog", "jsonlog", "stderr"])
 def test_logs_of_every_format_are_heard(house: House, tmp_path: Path, log_destination: str) -> None:
     set_log(house, log_destination=log_destination, log_line_prefix=_GOOD_PREFIX)
-    with guarding(house, configured(house, tmp_path)) as (watch, _):
+    with guarding(house, configured(house, tmp_path)) as watch:
         fails(house, "SELECT * FROM users_old WHERE name = 'secret'")
         report = watch.wait()
     (seen,) = report.seen
@@ -128,7 +120,7 @@ def test_logs_of_every_format_are_heard(house: House, tmp_path: Path, log_destin
 
 def test_a_stderr_log_that_proves_nothing_is_a_blind_spot(house: House, tmp_path: Path) -> None:
     set_log(house, log_destination="stderr", log_line_prefix="%m [%p] ")
-    with guarding(house, configured(house, tmp_path)) as (watch, _):
+    with guarding(house, configured(house, tmp_path)) as watch:
         fails(house, "SELECT * FROM users_old")
         until(lambda: bool(watch.told))
         report = watch.end()
@@ -149,7 +141,7 @@ def test_settings_that_hide_failed_statements_are_a_blind_spot(house: House, tmp
 
 
 def test_a_log_that_the_server_rotates_is_heard_on(house: House, tmp_path: Path) -> None:
-    with guarding(house, configured(house, tmp_path), TABLE, "sequence:public.numbers") as (watch, _):
+    with guarding(house, configured(house, tmp_path), TABLE, "sequence:public.numbers") as watch:
         fails(house, "SELECT * FROM users_old")
         until(lambda: house.in_attic() == ["sequence:public.numbers"])
         folder = house.database.server.log_directory
@@ -204,9 +196,9 @@ def test_the_primary_s_log_that_goes_away_is_told_and_read_on_when_it_is_back(
 ) -> None:
     logs = tmp_path / "mounted"
     logs.symlink_to(house.database.server.log_directory)
-    with guarding(house, configured(house, tmp_path, logs)) as (watch, alerts):
+    with guarding(house, configured(house, tmp_path, logs)) as watch:
         logs.unlink()
-        until(lambda: any(line.startswith("blind: node primary") for line in watch.told))
+        until(lambda: watch.has_told("blind: node primary"))
         fails(house, "SELECT * FROM users_old")
         time.sleep(0.3)
         assert house.in_attic() == [TABLE]
@@ -214,7 +206,7 @@ def test_the_primary_s_log_that_goes_away_is_told_and_read_on_when_it_is_back(
         report = watch.wait()
     assert [seen.outcome for seen in report.seen] == [Outcome.BROUGHT_BACK]
     assert [(one.node, one.until is None) for one in report.blind] == [("primary", False)]
-    assert sum("is blind: node primary" in said for said in alerts) == 1
+    assert sum("is blind: node primary" in row["message"] for row in watch.alerts) == 1
 
 
 def waiting_for_a_lock(house: House) -> list[int]:
@@ -229,14 +221,14 @@ def waiting_for_a_lock(house: House) -> list[int]:
 def test_a_session_that_ends_within_a_rollback_changes_nothing_and_it_is_tried_again(
     house: House, tmp_path: Path
 ) -> None:
-    config = configured(house, tmp_path, more="lock_timeout_ms = 60000\n")
-    with guarding(house, config) as (watch, _):
+    config = configured(house, tmp_path, more="lock_timeout_ms = 600000\n")
+    with guarding(house, config) as watch:
         with holding_the_table(house):
             fails(house, "SELECT * FROM users_old")
-            until(lambda: bool(waiting_for_a_lock(house)))
+            until(lambda: waiting_for_a_lock(house))
             (pid,) = waiting_for_a_lock(house)
             house.db.execute("SELECT pg_terminate_backend(%s)", [pid])
-            until(lambda: any("could not bring back" in line for line in watch.told))
+            until(lambda: watch.has_told("could not bring back"))
             assert house.in_attic() == [TABLE]
         report = watch.wait()
     assert [(seen.outcome, seen.why) for seen in report.seen] == [(Outcome.BROUGHT_BACK, None)]
@@ -264,7 +256,7 @@ def test_a_signal_in_the_middle_of_a_rollback_leaves_nothing_half_done(
     monkeypatch: pytest.MonkeyPatch,
     lock_comes: bool,
 ) -> None:
-    timeout = 60_000 if lock_comes else 2000
+    timeout = 600_000 if lock_comes else 2000
     config = configured(house, tmp_path, more=f"lock_timeout_ms = {timeout}\n")
     house.deprecate(TABLE)
     process = started(CommandLine(config, capsys, monkeypatch), "guard", "--for", "10m", "--json")
@@ -272,8 +264,8 @@ def test_a_signal_in_the_middle_of_a_rollback_leaves_nothing_half_done(
         _fail_until(house, lambda: bool(waiting_for_a_lock(house)))
         process.send_signal(signal.SIGTERM)
         if not lock_comes:
-            process.wait(60)
-    out, err = process.communicate(timeout=60)
+            process.wait(PATIENCE_SECONDS)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, err) == (1, "")
     report = json.loads(out)
     last = list(audit.read(house.db))
@@ -290,13 +282,16 @@ def test_a_signal_in_the_middle_of_a_rollback_leaves_nothing_half_done(
     assert intents == ["rollback_intent", "rollback_outcome"] * (len(intents) // 2)
 
 
-def _fail_until(house: House, happened: Any) -> None:
+def _fail_until(house: House, happened: Callable[[], bool]) -> None:
     """Use the table until something happens: nobody says when the guard of another process listens."""
-    ends = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < ends
-        fails(house, "SELECT * FROM users_old")
-        time.sleep(0.1)
+
+    def has_happened() -> bool:
+        if happened():
+            return True
+        _is_readable(house)
+        return False
+
+    until(has_happened)
 
 
 def test_a_server_that_is_restarted_is_guarded_on(tmp_path: Path) -> None:
@@ -305,24 +300,20 @@ def test_a_server_that_is_restarted_is_guarded_on(tmp_path: Path) -> None:
             db.execute(SCHEMA)
             registry.install(db)
             house = House(FreshDatabase(server, "postgres", db))
-            with guarding(house, configured(house, tmp_path)) as (watch, _):
+            with guarding(house, configured(house, tmp_path)) as watch:
                 server.stop()
                 time.sleep(1.1)
                 server.start()
-                until(lambda: _fails_again(house) or not watch.thread.is_alive(), 60)
+                until(lambda: _is_readable(house) or not watch.is_alive)
                 report = watch.wait()
         assert [seen.outcome for seen in report.seen] == [Outcome.BROUGHT_BACK]
         with Database.connect(server.dsn()) as db:
             assert registry.in_attic(db) == []
 
 
-def _fails_again(house: House) -> bool:
+def _is_readable(house: House) -> bool:
     with Database.connect(house.database.dsn(), application_name="shop") as app:
-        try:
-            app.execute("SELECT * FROM users_old")
-        except StatementFailedError:
-            return False
-        return True
+        return readable(app, "users_old")
 
 
 def test_an_ingest_on_the_same_data_directory_and_the_guard_do_not_disturb_each_other(
@@ -339,8 +330,8 @@ def test_an_ingest_on_the_same_data_directory_and_the_guard_do_not_disturb_each_
     try:
         _fail_until(house, lambda: house.in_attic() == ["sequence:public.numbers"])
         fails(house, "SELECT nextval('numbers')")
-        until(lambda: house.in_attic() == [], PATIENCE_SECONDS)
-        out, err = guard.communicate(timeout=60)
+        until(lambda: house.in_attic() == [])
+        out, err = guard.communicate(timeout=PATIENCE_SECONDS)
         until(lambda: _uses(data, "sequence:public.numbers") == 1)
         until(lambda: _alerted(tmp_path) >= {TABLE, "sequence:public.numbers"})
     finally:
@@ -368,4 +359,4 @@ def _alerted(folder: Path) -> set[str]:
 def _end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_SECONDS)

@@ -4,36 +4,42 @@ import json
 import os
 import re
 import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from catalog.database import Database
-from catalog.errors import StatementFailedError
 from catalog.terminal import Invocation
 from catalog.throwaway import ThrowawayServer
 from migrations import audit, breaker, registry
-from migrations.apply import apply
 from migrations.commands.guard import listen
-from migrations.guard import Action, Guard, Outcome
+from migrations.guard import Outcome
 from migrations.guard import ears as ears_module
 from migrations.guard.failures import Heard
 from migrations.guard.servers import Blind
 from migrations.plan import Plan
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase, fresh_database
+from tests.migrations.fix_guard import (
+    Watch,
+    fails_on,
+    figure,
+    guarding_as_configured,
+    readable,
+    started,
+)
 from tests.migrations.fix_house import SCHEMA, USERS, House
-from tests.migrations.test_guard import PATIENCE_SECONDS, Watch, figure, readable, started, until
+from tests.waiting import PATIENCE_SECONDS, times_logged, until, until_logged
 
-TABLE = str(USERS)
-_TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}(?= UTC,)", re.MULTILINE)
+TABLE, LEGACY = str(USERS), "column:public.orders.legacy"
+_LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})( UTC,.*)$", re.MULTILINE)
+# Longer than what can be in doubt of a clock.
+MINUTE = timedelta(minutes=1)
 _MILLISECONDS = -3
 
 
@@ -44,7 +50,6 @@ class Pair:
     house: House
     standby: ThrowawayServer
     folder: Path
-    alerts: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def dsn(self) -> str:
@@ -66,34 +71,10 @@ class Pair:
         )
 
     @contextmanager
-    def guarding(self, plan: Plan | None = None, action: Action = Action.ROLLBACK_ELEMENT) -> Iterator[Watch]:
+    def guarding(self, plan: Plan | None = None) -> Iterator[Watch]:
         """A guard of a plan that is applied, or by default of the table, from before its rename on."""
-        plan = plan or self.house.plan(TABLE)
-        invoked = Invocation(self.config)
-        ended = threading.Event()
-        with listen(invoked) as ears:
-            ears.begin()
-            apply(self.house.db, plan)
-
-            def run() -> None:
-                guard = Guard(
-                    invoked.connect,
-                    invoked.settings,
-                    ears,
-                    plan.id,
-                    action,
-                    tell=watch.told.append,
-                    alert=self.alerts.append,
-                )
-                watch.reports.append(guard.run(lambda: not ended.wait(0.05)))
-
-            watch = Watch(threading.Thread(target=run), ended)
-            watch.thread.start()
-            try:
-                yield watch
-            finally:
-                ended.set()
-                watch.thread.join(60)
+        with guarding_as_configured(self.house, plan or self.house.plan(TABLE), self.config) as watch:
+            yield watch
 
     def catch_up(self) -> None:
         """Wait until the standby has replayed all of the primary."""
@@ -102,10 +83,7 @@ class Pair:
             flush = "SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', '')"
             self.house.db.execute(flush)
             here = self.house.db.fetch_value("SELECT pg_current_wal_flush_lsn()::text")
-            until(
-                lambda: there.fetch_value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [here]),
-                PATIENCE_SECONDS,
-            )
+            until(lambda: there.fetch_value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [here]))
 
     def replays(self, *, is_wanted: bool) -> None:
         """Stop the standby from replaying, or let it go on."""
@@ -114,34 +92,30 @@ class Pair:
             state = "not paused" if is_wanted else "paused"
             until(lambda: there.fetch_value("SELECT pg_get_wal_replay_pause_state()") == state)
 
-    def fails_on(self, dsn: str, statement: str = "SELECT * FROM users_old") -> None:
-        with (
-            Database.connect(dsn, application_name="report") as app,
-            pytest.raises(StatementFailedError),
-        ):
-            app.execute(statement)
-
     def fails_there(self, statement: str = "SELECT * FROM users_old") -> None:
         """A statement that fails on the standby, whose log has it when this returns."""
-        before = self.log_bytes()
-        self.fails_on(self.dsn, statement)
-        until(lambda: self.log_bytes() > before)
+        before = times_logged(self.standby, statement)
+        fails_on(self.dsn, statement, "report")
+        until_logged(self.standby, statement, before + 1)
 
-    def fails_here(self) -> None:
-        self.fails_on(self.house.database.dsn())
+    def fails_here(self, statement: str = "SELECT * FROM users_old") -> None:
+        fails_on(self.house.database.dsn(), statement, "report")
 
-    def log_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.standby.log_directory.glob("*.csv"))
+    def copy_log(self, to: Path, ahead: timedelta = timedelta(), earlier: str | None = None) -> Path:
+        """The standby's log as another machine gets it, as if its clock were ahead.
 
-    def copy_log(self, to: Path, ahead: timedelta = timedelta()) -> Path:
-        """The standby's log as another machine gets it, as if its clock were ahead."""
+        Lines that hold a text can be told as if they were a minute older.
+        """
+
+        def told(line: re.Match[str]) -> str:
+            at = datetime.fromisoformat(line[1]) + ahead
+            if earlier and earlier in line[2]:
+                at -= MINUTE
+            return f"{at:%F %T.%f}"[:_MILLISECONDS] + line[2]
+
         to.mkdir(exist_ok=True)
         for path in self.standby.log_directory.glob("*.csv"):
-            text = _TIME.sub(
-                lambda found: f"{datetime.fromisoformat(found[0]) + ahead:%F %T.%f}"[:_MILLISECONDS],
-                path.read_text(),
-            )
-            (to / "new").write_text(text)
+            (to / "new").write_text(_LINE.sub(told, path.read_text()))
             (to / "new").replace(to / path.name)
         return to
 
@@ -156,7 +130,12 @@ def servers() -> Iterator[tuple[ThrowawayServer, ThrowawayServer]]:
 
 
 @pytest.fixture
-def pair(servers: tuple[ThrowawayServer, ThrowawayServer], tmp_path: Path) -> Iterator[Pair]:
+def pair(
+    servers: tuple[ThrowawayServer, ThrowawayServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Pair]:
+    # Who is slow on a busy machine does answer.
+    monkeypatch.setattr(ears_module, "_FIRST_LOOK_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(ears_module, "_SILENT_SECONDS", PATIENCE_SECONDS)
     primary, standby = servers
     for database in fresh_database(primary):
         made = Pair(_house(database), standby, tmp_path)
@@ -171,13 +150,13 @@ def _house(database: FreshDatabase) -> House:
     return House(database)
 
 
-def test_what_fails_on_a_standby_is_brought_back_within_seconds(pair: Pair) -> None:
+def test_what_fails_on_a_standby_is_brought_back(pair: Pair) -> None:
     with pair.guarding(pair.house.plan(TABLE, "sequence:public.numbers")) as watch:
         pair.catch_up()
         with Database.connect(pair.dsn, application_name="report") as app:
             failed_at = time.monotonic()
             assert not readable(app, "users_old WHERE name <> 'secret'")
-            until(lambda: readable(app, "users_old"), PATIENCE_SECONDS)
+            until(lambda: readable(app, "users_old"))
             figure("a client of the standby that tries again", failed_at)
         report = watch.end()
     (seen,) = report.seen
@@ -186,12 +165,12 @@ def test_what_fails_on_a_standby_is_brought_back_within_seconds(pair: Pair) -> N
     assert [str(element) for element in report.still_in_attic] == ["sequence:public.numbers"]
     assert report.blind == ()
     assert any(f"failed on {TABLE} 42P01 on replica1 by report" in line for line in watch.told)
-    assert {row["node"] for row in pair.alerts} == {"replica1"}
-    assert "failed on replica1 with 42P01; the guard brings back" in pair.alerts[0]["message"]
+    assert {row["node"] for row in watch.alerts} == {"replica1"}
+    assert "failed on replica1 with 42P01; the guard brings back" in watch.alerts[0]["message"]
     rows = {row.content["event"]: row.content["detail"] for row in audit.read(pair.house.db)}
     assert (rows["guard"]["node"], rows["guard"]["outcome"]) == ("replica1", "rolled back")
     assert breaker.state(pair.house.db).is_open
-    assert "secret" not in str(report) + str(rows) + str(pair.alerts) + str(watch.told)
+    assert "secret" not in str(report) + str(rows) + str(watch.alerts) + str(watch.told)
 
 
 def test_until_a_standby_has_replayed_the_rename_nothing_fails_there(pair: Pair) -> None:
@@ -203,7 +182,7 @@ def test_until_a_standby_has_replayed_the_rename_nothing_fails_there(pair: Pair)
                 time.sleep(0.5)
                 assert pair.house.in_attic() == [TABLE]
                 pair.replays(is_wanted=True)
-                until(lambda: not readable(app, "users_old"), PATIENCE_SECONDS)
+                until(lambda: not readable(app, "users_old"))
             assert [seen.first.node for seen in watch.wait().seen] == ["replica1"]
     finally:
         pair.replays(is_wanted=True)
@@ -211,13 +190,13 @@ def test_until_a_standby_has_replayed_the_rename_nothing_fails_there(pair: Pair)
 
 
 def test_of_failures_on_both_servers_the_first_is_acted_upon_and_the_other_counted(pair: Pair) -> None:
-    with pair.guarding(pair.house.plan(TABLE, "column:public.orders.legacy")) as watch:
+    with pair.guarding(pair.house.plan(TABLE, LEGACY)) as watch:
         pair.catch_up()
         pair.fails_here()
         pair.fails_there("SELECT legacy FROM orders")
         report = watch.wait()
     nodes = {str(seen.first.element): seen.first.node for seen in report.seen}
-    assert nodes == {TABLE: "primary", "column:public.orders.legacy": "replica1"}
+    assert nodes == {TABLE: "primary", LEGACY: "replica1"}
     assert report.still_in_attic == ()
 
 
@@ -230,7 +209,7 @@ def test_what_somebody_else_brought_back_is_no_failed_rollback(pair: Pair) -> No
             pair.house.back(plan)
             # The standby has not heard of that yet.
             pair.fails_there()
-            until(lambda: any("already, by somebody else" in line for line in watch.told))
+            until(lambda: watch.has_told("already, by somebody else"))
             report = watch.end()
     finally:
         pair.replays(is_wanted=True)
@@ -274,14 +253,16 @@ def test_another_server_is_no_replica(pair: Pair, database18: FreshDatabase) -> 
 def test_a_log_that_cannot_be_read_yet_is_said_tried_again_and_read_from_the_rename_on(pair: Pair) -> None:
     logs = pair.folder / "mounted"
     pair.configure(logs)
-    with pair.guarding(pair.house.plan(TABLE, "sequence:public.numbers")) as watch:
+    with pair.guarding(pair.house.plan(TABLE, "sequence:public.numbers", LEGACY)) as watch:
         pair.catch_up()
         pair.fails_there()
         # The primary is heard all the while.
-        pair.fails_on(pair.house.database.dsn(), "SELECT nextval('numbers')")
-        until(lambda: pair.house.in_attic() == [TABLE])
+        pair.fails_here("SELECT nextval('numbers')")
+        until(lambda: set(pair.house.in_attic()) == {TABLE, LEGACY})
         logs.symlink_to(pair.standby.log_directory)
-        report = watch.wait()
+        until(lambda: pair.house.in_attic() == [LEGACY])
+        until(lambda: watch.has_told("node replica1 is heard again"))
+        report = watch.end()
     assert {seen.first.node for seen in report.seen} == {"primary", "replica1"}
     (blind,) = report.blind
     assert (blind.node, "no such file or folder" in blind.why) == ("replica1", True)
@@ -302,7 +283,9 @@ def test_a_replica_that_does_not_answer_is_read_when_it_does(
         pair.fails_there()
         time.sleep(0.5)
         assert pair.house.in_attic() == [TABLE]
-        service.write_text(f"[replica1]\n{_lines(pair.standby.dsn())}")
+        right = pair.folder / "right"
+        right.write_text(f"[replica1]\n{_lines(pair.standby.dsn())}")
+        right.replace(service)
         report = watch.wait()
     assert [seen.first.node for seen in report.seen] == ["replica1"]
     (blind,) = report.blind
@@ -317,20 +300,21 @@ def test_a_log_that_goes_away_is_told_and_keeps_no_other_from_being_heard(pair: 
     logs = pair.folder / "mounted"
     logs.symlink_to(pair.standby.log_directory)
     pair.configure(logs)
-    with pair.guarding(pair.house.plan(TABLE, "sequence:public.numbers")) as watch:
+    with pair.guarding(pair.house.plan(TABLE, "sequence:public.numbers", LEGACY)) as watch:
         pair.catch_up()
-        until(lambda: bool(watch.thread.is_alive()))
         logs.unlink()
-        until(lambda: any(line.startswith("blind: node replica1") for line in watch.told))
+        until(lambda: watch.has_told("blind: node replica1"))
         pair.fails_there()
-        pair.fails_on(pair.house.database.dsn(), "SELECT nextval('numbers')")
-        until(lambda: pair.house.in_attic() == [TABLE])
+        pair.fails_here("SELECT nextval('numbers')")
+        until(lambda: set(pair.house.in_attic()) == {TABLE, LEGACY})
         logs.symlink_to(pair.standby.log_directory)
-        report = watch.wait()
+        until(lambda: pair.house.in_attic() == [LEGACY])
+        until(lambda: watch.has_told("node replica1 is heard again"))
+        report = watch.end()
     assert {seen.first.node for seen in report.seen} == {"primary", "replica1"}
     assert sum(line.startswith("blind: ") for line in watch.told) == 1
     assert [blind.until is None for blind in report.blind] == [False]
-    warned = [row for row in pair.alerts if row["severity"] == "warning"]
+    warned = [row for row in watch.alerts if row["severity"] == "warning"]
     assert [(row["node"], "is blind: node replica1" in row["message"]) for row in warned] == [
         ("replica1", True)
     ]
@@ -351,13 +335,13 @@ def test_a_file_system_that_hangs_keeps_nobody_waiting(
         pair.catch_up()
         if hangs_from == "later":
             _swap(logs, pipe)
-            until(lambda: any("does not answer" in line for line in watch.told))
+            until(lambda: watch.has_told("does not answer"))
         pair.fails_there()
-        pair.fails_on(pair.house.database.dsn(), "SELECT nextval('numbers')")
+        pair.fails_here("SELECT nextval('numbers')")
         until(lambda: pair.house.in_attic() == [TABLE])
         _swap(logs, pair.standby.log_directory)
-        # Lets go who waits.
-        os.close(os.open(pipe, os.O_WRONLY))
+        # Lets go who waits; opened for both, it waits itself for nobody.
+        os.close(os.open(pipe, os.O_RDWR))
         report = watch.wait()
     assert {seen.first.node for seen in report.seen} == {"primary", "replica1"}
     assert [(blind.node, blind.why) for blind in report.blind][:1] == [("replica1", "it does not answer")]
@@ -376,16 +360,18 @@ def test_a_standby_that_tells_very_much_leaves_time_for_the_others(pair: Pair) -
     with listen(Invocation(pair.config)) as ears:
         ears.begin()
         pair.copy_log(copied)
-        log = max(copied.glob("*.csv"), key=lambda path: path.stat().st_size)
-        last = log.read_bytes().splitlines(keepends=True)[-1]
+        (log,) = (path for path in copied.glob("*.csv") if b"nowhere_to_be_found" in path.read_bytes())
+        lines = log.read_bytes().splitlines(keepends=True)
+        (line,) = (line for line in lines if b"nowhere_to_be_found" in line)
         with log.open("ab") as file:
-            file.write(last * 3000)
+            file.write(line * 3000)
         told: list[int] = []
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while sum(told) < 3001:
-            assert time.monotonic() < ends
+
+        def has_heard_all() -> bool:
             told.append(sum(map(_rows, ears.hear())))
-            time.sleep(0.01)
+            return sum(told) >= 3001
+
+        until(has_heard_all)
     assert sum(told) == 3001
     assert max(told) <= 800, "at a time"
 
@@ -406,20 +392,40 @@ def test_a_clock_that_is_wrong_neither_hides_what_fails_nor_invents_it(pair: Pai
     copied = pair.copy_log(pair.folder / "copied", ahead)
     pair.configure(copied, dsn=f"{pair.dsn} options='-c search_path=public,pg_catalog'")
     # From before the rename, whatever the clock said: it comes with a later copy.
-    pair.fails_there("SET search_path = other; SELECT * FROM users_old")
-    time.sleep(3)
+    before = "SET search_path = other; SELECT * FROM users_old"
+    pair.fails_there(before)
     with pair.guarding(pair.house.plan(TABLE, "sequence:public.numbers")) as watch:
         pair.catch_up()
-        pair.copy_log(copied, ahead)
+        pair.copy_log(copied, ahead, before)
         pair.fails_there("SELECT nextval('numbers')")
-        pair.copy_log(copied, ahead)
+        pair.copy_log(copied, ahead, before)
         until(lambda: pair.house.in_attic() == [TABLE])
         report = watch.end()
     assert pair.house.in_attic() == [TABLE]
     (seen,) = report.seen
     assert str(seen.first.element) == "sequence:public.numbers"
     assert seen.seconds is not None
-    assert 0 <= seen.seconds < 60, "by the clock of the primary"
+    assert abs(seen.seconds) < abs(ahead.total_seconds()) - 60, "by the clock of the primary"
+
+
+def test_a_clock_that_is_set_back_meanwhile_hides_nothing(pair: Pair) -> None:
+    def set_back(minutes: int) -> None:
+        pair.house.db.execute(
+            "CREATE OR REPLACE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE"
+            f" AS $$ SELECT pg_catalog.clock_timestamp() - interval '{minutes} min' $$"
+        )
+        pair.catch_up()
+
+    set_back(0)
+    copied = pair.copy_log(pair.folder / "copied")
+    pair.configure(copied, dsn=f"{pair.dsn} options='-c search_path=public,pg_catalog'")
+    with pair.guarding() as watch:
+        pair.catch_up()
+        set_back(60)
+        pair.fails_there()
+        pair.copy_log(copied, -timedelta(minutes=60))
+        (seen,) = watch.wait().seen
+    assert (seen.outcome, pair.house.in_attic()) == (Outcome.BROUGHT_BACK, [])
 
 
 def test_what_failed_in_an_earlier_time_in_the_attic_is_over(pair: Pair) -> None:
@@ -429,15 +435,16 @@ def test_what_failed_in_an_earlier_time_in_the_attic_is_over(pair: Pair) -> None
     pair.catch_up()
     pair.fails_there()
     pair.house.back(earlier)
-    # Longer than what is in doubt of a clock.
-    time.sleep(2)
+    pair.house.db.execute(
+        "UPDATE pgattic.element SET deprecated_at = deprecated_at - interval '1 min',"
+        " restored_at = restored_at - interval '1 min'"
+    )
     with pair.guarding(pair.house.plan(TABLE, "sequence:public.numbers")) as watch:
         pair.catch_up()
-        # Only now comes the line of then.
-        pair.copy_log(copied)
-        pair.fails_on(pair.house.database.dsn(), "SELECT nextval('numbers')")
+        # Only now comes the line of then, and one of now behind it.
+        pair.fails_there("SELECT nextval('numbers')")
+        pair.copy_log(copied, earlier="SELECT * FROM users_old")
         until(lambda: pair.house.in_attic() == [TABLE])
-        time.sleep(0.5)
         assert [str(seen.first.element) for seen in watch.end().seen] == ["sequence:public.numbers"]
 
 
@@ -455,13 +462,13 @@ def test_the_commands_say_on_which_node(
     assert made.code == 0, made
     process = started(command, "apply", str(Path("plan.json").resolve()), "--yes", "--guard", "10m")
     with Database.connect(pair.dsn, application_name="report") as app:
-        until(lambda: app.fetch_value("SELECT to_regclass('unread') IS NULL"), 120)
+        until(lambda: app.fetch_value("SELECT to_regclass('unread') IS NULL"))
         assert not readable(app)
         failed_at = time.monotonic()
-        until(lambda: readable(app), PATIENCE_SECONDS)
+        until(lambda: readable(app))
         figure("after apply, on the standby", failed_at)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, err) == (1, "")
     assert out.count("blind node replica2: its log is not configured (nodes.logs)") == 2
     assert out.index("blind node replica2") < out.index("renamed 2 elements")

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+# Its types are a package of their own.
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,19 +182,17 @@ def test_json_and_yaml_lists_say_the_same(world: Snapshot, tmp_path: Path) -> No
 
 
 def test_what_scan_printed_is_a_list_with_confidences(world: Snapshot, tmp_path: Path) -> None:
-    content = {
-        "candidates": [
-            {"element": element, "confidence": sure, "reason": "unused", "evidence": ["seen"], "bytes": 1}
-            for element, sure in (("table:public.live", 0.4), ("table:public.users_old", 0.8))
-        ],
-        "unjudged": ["constraints: only exact repetitions"],
-    }
+    candidates: list[dict[str, object]] = [
+        {"element": element, "confidence": sure, "reason": "unused", "evidence": ["seen"], "bytes": 1}
+        for element, sure in (("table:public.live", 0.4), ("table:public.users_old", 0.8))
+    ]
+    content = {"candidates": candidates, "unjudged": ["constraints: only exact repetitions"]}
     path = listed(tmp_path / "scan.json", content)
     assert chosen(world, lists=[path]) == ["table:public.users_old", "table:public.live"]
     assert chosen(world, lists=[path], min_confidence=0.5) == ["table:public.users_old"]
     with pytest.raises(PlanError, match=r"confidence of 0\.9 or more; the best has 0\.8"):
         choose(world, sample(), lists=[path], min_confidence=0.9)
-    del content["candidates"][1]["evidence"]  # type: ignore[attr-defined]
+    del candidates[1]["evidence"]
     message = refused(world, lists=[listed(path, content)])
     assert "key candidates, item 2: key 'evidence' is missing" in message
 
@@ -361,7 +360,7 @@ def test_equal_indexes_are_ordered_by_the_writes_that_they_cost(world: Snapshot)
     same_size = {index.name: index.bytes for index in world.indexes}
     assert same_size["tmp_small"] != same_size["tmp_big"]
     pair = ["column:public.users_old.legacy_b", "constraint:public.users_old.users_old_pkey"]
-    busy = Counter(Kind.TABLE, "public", "users_old", by_name["users_old"], 0, 500, None)
+    busy = Counter(by_name["users_old"], 0, 500, None)
     wishes = choose(world, sample(busy), texts=pair)
     assert [str(wish.element) for wish in wishes] == pair[::-1]
 

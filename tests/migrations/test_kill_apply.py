@@ -1,7 +1,6 @@
 """Wherever an apply is killed: registry and catalog agree, the audit trail is whole, there is a way on."""
 
 import signal
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -21,6 +20,7 @@ from migrations.plan import Plan, make_plan, save_plan
 from migrations.rollback import rollback
 from tests.fix_server import FreshDatabase
 from tests.migrations.dying import Dying
+from tests.waiting import until_alone
 
 ELEMENTS = ("column:public.orders.legacy", "index:public.orders_total_idx", "table:public.users_old")
 SCHEMA = (
@@ -66,17 +66,6 @@ def registry_agrees(db: Database, plan: Plan) -> set[Element]:
     return inside
 
 
-def wait_until_alone(db: Database) -> None:
-    """Until the server has ended what the killed process left it with."""
-    deadline = time.monotonic() + 10
-    while db.fetch_value(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("sent", [False, True], ids=["before each message", "commit without an answer"])
 def test_an_apply_that_is_killed_leaves_registry_and_catalog_in_agreement(
     database18: FreshDatabase, tmp_path: Path, sent: bool
@@ -94,7 +83,8 @@ def test_an_apply_that_is_killed_leaves_registry_and_catalog_in_agreement(
         for at in count(1):
             save_plan(plan, path)
             code = dying.apply(path, at, sent=sent)
-            wait_until_alone(db)
+            # The server ends what the killed process left it with.
+            until_alone(db)
             inside = registry_agrees(db, plan)
             seen.add(len(inside))
             unfinished |= bool(verify(audit.read(db)).unfinished)

@@ -12,6 +12,7 @@ from migrations.audit.verify import verify
 from migrations.plan import Plan
 from migrations.present import read_present
 from tests.migrations.fix_house import House
+from tests.waiting import until_alone
 
 ROOT = Path(__file__).parent.parent.parent
 HARD = (
@@ -56,9 +57,9 @@ def mortal(house: House) -> Iterator[Mortal]:
 
 def agree(house: House, plan: Plan) -> bool:
     """Assert that catalog and registry say the same of a plan's elements; return whether they are renamed."""
+    # Whoever was killed may have a transaction that the server has not yet noticed to be over.
+    until_alone(house.db)
     with house.db.transaction():
-        # Whoever was killed may have a transaction that the server has not yet noticed to be over.
-        registry.take_turn(house.db)
         items = registry.in_attic(house.db, migration_id=plan.id)
         present = read_present(house.db, items)
         shims = house.db.fetch_value(
@@ -78,7 +79,7 @@ def test_a_rollback_killed_at_any_statement_is_whole_or_not_at_all(
     house: House, mortal: Mortal, elements: tuple[str, ...], soft: bool
 ) -> None:
     plan = house.deprecate(*elements, soft=soft)
-    ends = []
+    ends: list[bool] = []
     answer = "killed"
     while answer == "killed":
         answer = mortal.attempt(plan.id, len(ends) + 1)

@@ -86,3 +86,4 @@ def test_dependents_and_batches(run: CommandLine, tmp_path: Path) -> None:
     assert not [f for f in json.loads(ended.out)["findings"] if f["severity"] == "block"]
     ended = run("apply", "plan.json", "--yes")
     assert ended.code == 0, ended.err
+    assert "renamed 5 elements in 2 transactions: " in ended.out

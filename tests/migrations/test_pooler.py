@@ -4,10 +4,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 
@@ -18,6 +17,7 @@ from catalog.reading import read_snapshot
 from catalog.throwaway import EMBEDDED_BIN, _free_port
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.pgbouncer
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -92,19 +92,20 @@ def pool(database18: FreshDatabase, tmp_path: Path) -> Iterator[Pool]:
         yield made
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
         shutil.rmtree(folder)
 
 
 def _connected(dsn: str) -> Database:
-    deadline = monotonic() + 20
-    while True:
-        try:
-            return Database.connect(dsn)
-        except ConnectionFailedError:
-            if monotonic() > deadline:
-                raise
-            sleep(0.05)
+    found: list[Database] = []
+
+    def answers() -> bool:
+        with suppress(ConnectionFailedError):
+            found.append(Database.connect(dsn))
+        return bool(found)
+
+    until(answers)
+    return found[0]
 
 
 def test_the_pool_gives_each_transaction_another_session(pool: Pool) -> None:

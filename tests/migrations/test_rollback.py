@@ -1,6 +1,8 @@
 """The way back: what was renamed, moved, rewritten or taken meanwhile is handled right, or refused whole."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,13 @@ from catalog.reading import read_snapshot
 from catalog.settings import PolicySettings
 from migrations import audit, breaker, checkpoints, registry
 from migrations.apply import apply
-from migrations.errors import BreakerOpenError, CheckpointError, IntegrityError, RollbackError
+from migrations.errors import (
+    BreakerOpenError,
+    CheckpointError,
+    IntegrityError,
+    NothingInAtticError,
+    RollbackError,
+)
 from migrations.restoring import as_script
 from migrations.rollback import Scope, preview, rollback, waiting
 from migrations.row_proof import prove_rows
@@ -83,7 +91,7 @@ def test_a_checkpoint_brings_back_what_came_after_it_and_nothing_else(house: Hou
     assert [str(one.item.element) for one in done] == ["table:public.orders", "column:public.orders.legacy"]
     assert house.in_attic() == ["table:public.users_old"]
     with pytest.raises(
-        RollbackError, match="checkpoint clean: nothing that was renamed since then is in the attic"
+        NothingInAtticError, match="checkpoint clean: nothing that was renamed since then is in the attic"
     ):
         rollback(house.db, Scope(checkpoint="clean"))
 
@@ -597,3 +605,29 @@ def test_a_rollback_proves_that_the_rows_are_the_same(shop: Shop) -> None:
     assert written.same_content is False
     assert "other content" in str(written)
     assert str(replace(written, rows_now=501)).endswith("somebody wrote into it")
+
+
+class _Interrupted(Database):
+    """A session whose user presses Ctrl-C while the server commits the rollback."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with super().transaction():
+            yield
+            is_last = self.fetch_value("SELECT to_regclass('public.users_old') IS NOT NULL")
+        if is_last and not self.__dict__.setdefault("was_interrupted", False):
+            self.__dict__["was_interrupted"] = True
+            raise KeyboardInterrupt
+
+
+def test_what_was_committed_when_it_was_interrupted_has_not_failed(house18: House) -> None:
+    plan = house18.deprecate(str(USERS))
+    with _Interrupted.connect(house18.database.dsn()) as db, pytest.raises(KeyboardInterrupt):
+        rollback(db, migration_id=plan.id)
+    assert house18.in_attic() == []
+    outcomes = [
+        row.content["detail"]["outcome"]
+        for row in audit.read(house18.db)
+        if row.content["event"] == "rollback_outcome"
+    ]
+    assert outcomes == ["rolled back"]

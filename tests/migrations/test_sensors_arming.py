@@ -13,7 +13,7 @@ from catalog.reading import read_snapshot
 from migrations import audit, breaker, sensors
 from migrations.apply import apply
 from migrations.dependents import with_dependents
-from migrations.errors import BreakerOpenError, RollbackError, SensorError
+from migrations.errors import BreakerOpenError, NothingInAtticError, RollbackError
 from migrations.rollback import Scope, preview, rollback
 from migrations.sensors import Selection
 from tests.migrations.fix_house import USERS, House
@@ -234,7 +234,7 @@ def test_the_breaker_is_respected(house18: House) -> None:
     "selection", [EVERYTHING, Selection(migrations=("m1",)), Selection(elements=(USERS,))]
 )
 def test_what_is_not_in_the_attic_can_have_none(house18: House, selection: Selection) -> None:
-    with pytest.raises(SensorError, match="in the attic"):
+    with pytest.raises(NothingInAtticError, match="in the attic"):
         sensors.arm(house18.db, selection)
 
 

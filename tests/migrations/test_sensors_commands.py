@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,9 @@ from migrations.sensors.costs import TYPICAL_US, measure
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
 from tests.migrations.fix_house import USERS, House
+from tests.waiting import times_logged, until_logged
 
 TABLE = str(USERS)
-
-
-def logged(database: FreshDatabase, text: str, at_least: int = 0) -> int:
-    """How often the server's log has a text, once it has it so often; the collector writes a little later."""
-    for _ in range(300):
-        found = sum(file.read_text().count(text) for file in database.server.log_directory.glob("*.csv"))
-        if found >= at_least:
-            break
-        time.sleep(0.1)
-    return found
 
 
 def armed(house: House) -> dict[str, tuple[str, ...]]:
@@ -162,7 +152,9 @@ def test_the_grant_is_measured_where_pgaudit_is(auditing: FreshDatabase) -> None
     assert [cost.kind for cost in costs] == [SensorKind.TRIGGER, SensorKind.CANARY, SensorKind.GRANT]
     assert all(min(cost.without_us, cost.with_us) > 0 for cost in costs)
     # A line for each read of the table with the grant, none for the other.
-    assert logged(auditing, "SELECT id FROM pgattic_granted LIMIT 1", at_least=600) == 600
-    assert logged(auditing, "SELECT id FROM pgattic_plain") == 0
+    until_logged(auditing.server, "SELECT id FROM pgattic_granted LIMIT 1", times=600)
+    # What came before that has been written, too.
+    assert times_logged(auditing.server, "SELECT id FROM pgattic_granted LIMIT 1") == 600
+    assert times_logged(auditing.server, "SELECT id FROM pgattic_plain") == 0
     left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'pgattic%' AND relpersistence = 't'"
     assert auditing.db.fetch_value(left) == 0

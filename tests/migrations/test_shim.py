@@ -56,8 +56,11 @@ class Shop(House):
 
     role: str
 
-    def plan(self, *elements: str, **options: bool) -> Plan:
-        return super().plan(*elements, soft=True, **options)
+    def plan(self, *elements: str, soft: bool = True, with_dependents: bool = False) -> Plan:
+        return super().plan(*elements, soft=soft, with_dependents=with_dependents)
+
+    def deprecate(self, *elements: str, soft: bool = True) -> Plan:
+        return super().deprecate(*elements, soft=soft)
 
     def connect(self) -> Database:
         return Database.connect(self.database.dsn(self.role))

@@ -9,6 +9,7 @@ from catalog.counters import read_counters
 from catalog.elements import Kind
 from catalog.names import Reason
 from catalog.reading import read_snapshot
+from catalog.terminal import console
 from migrations import show, workflow
 from migrations.apply import apply
 from migrations.checks import blocking
@@ -50,7 +51,7 @@ def test_a_thousand_elements_go_there_and_back(
     path = tmp_path / "plan.json"
     save_plan(plan, path)
 
-    monkeypatch.setattr(show.console, "width", 100)
+    monkeypatch.setattr(console, "width", 100)
     show.print_plan(plan, path)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) < 60

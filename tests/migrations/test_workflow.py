@@ -15,7 +15,14 @@ from catalog.settings import DatabaseSettings
 from catalog.snapshot import Snapshot
 from migrations import breaker, registry, workflow
 from migrations.apply import apply
-from migrations.errors import PlanDriftedError, RefusedError, RegistryError, RollbackError
+from migrations.errors import (
+    NothingInAtticError,
+    PlanDriftedError,
+    RefusedError,
+    RegistryError,
+    RestoreProofError,
+    RollbackError,
+)
 from migrations.findings import Severity
 from migrations.rollback import rollback
 from tests.fix_server import FreshDatabase, beside
@@ -225,8 +232,28 @@ def test_an_element_renamed_by_hand_is_not_touched(shop: Shop) -> None:
         rollback(shop.db, migration_id=plan.id)
 
 
+def test_the_reads_of_a_backup_whose_proof_failed_are_no_use(shop18: Shop) -> None:
+    # What a restore cannot find: it has no search_path.
+    shop18.db.execute(
+        "CREATE TABLE allowed (id int); INSERT INTO allowed VALUES (1);"
+        "CREATE FUNCTION is_allowed(int) RETURNS bool LANGUAGE sql"
+        " AS 'SELECT EXISTS (SELECT FROM allowed WHERE id = $1)';"
+        "CREATE TABLE picky (id int CHECK (is_allowed(id))); INSERT INTO picky VALUES (1);"
+        "SELECT pg_stat_force_next_flush()"
+    )
+    shop18.db.execute("SELECT pg_stat_reset()")
+    with pytest.raises(RestoreProofError):
+        shop18.apply(shop18.plan("table:public.picky"))
+    shop18.db.execute("CREATE OR REPLACE FUNCTION is_allowed(int) RETURNS bool LANGUAGE sql AS 'SELECT true'")
+    again = shop18.plan("table:public.picky")
+    assert "use-counted" not in {finding.check for finding in again.findings}
+    done = shop18.apply(again)
+    newest, failed = registry.backups_of(shop18.db)
+    assert (newest.id, newest.proved_at is None, failed.proved_at is None) == (done.backup.id, False, True)
+
+
 def test_rolling_back_nothing_is_an_error(shop: Shop) -> None:
-    with pytest.raises(RollbackError, match="m20250101-ffffff: nothing of it is in the attic"):
+    with pytest.raises(NothingInAtticError, match="m20250101-ffffff: nothing of it is in the attic"):
         rollback(shop.db, migration_id="m20250101-ffffff")
 
 
@@ -244,7 +271,7 @@ def test_a_newer_registry_is_not_touched(database18: FreshDatabase) -> None:
 
 def test_two_first_installations_at_once_make_one_registry(database18: FreshDatabase) -> None:
     def install(_: int) -> int:
-        with Database.connect(database18.dsn(), lock_timeout_ms=10_000) as db:
+        with Database.connect(database18.dsn(), lock_timeout_ms=180_000) as db:
             return registry.install(db)
 
     with ThreadPoolExecutor(4) as pool:

@@ -33,6 +33,12 @@ def test_programs_that_are_missing_or_older_than_the_server_block(bench18: Bench
     assert f"no pg_dump in {tmp_path}" in said
 
 
+def test_a_program_that_cannot_be_run_blocks(bench18: Bench, tmp_path: Path) -> None:
+    (tmp_path / "pg_dump").write_text("no program")
+    (said,) = said_of(bench18, BackupSettings(bin_directory=tmp_path))
+    assert said == f"no backup can be made: cannot be run: permission denied in {tmp_path / 'pg_dump'}"
+
+
 @pytest.mark.pg15
 def test_an_older_pg_dump_blocks(bench18: Bench) -> None:
     older = Path("/usr/lib/postgresql/15/bin")

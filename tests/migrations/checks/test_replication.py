@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 
@@ -19,11 +18,13 @@ from migrations.plan import load_plan
 from tests.command_line import CommandLine
 from tests.fix_server import fresh_database
 from tests.migrations.checks.conftest import LEGACY, USERS, Bench
+from tests.waiting import until
 
 
 @contextmanager
 def subscribed(bench: Bench, publication: str) -> Iterator[Database]:
     """A database that reads a publication of the bench's through a slot, as long as the block lasts."""
+    slot = "FROM pg_replication_slots WHERE slot_name = 's_slot'"
     bench.db.execute("SELECT pg_create_logical_replication_slot('s_slot', 'pgoutput')")
     for reader in fresh_database(bench.database.server):
         reader.db.execute("CREATE TABLE users_old (id int PRIMARY KEY, name text)")
@@ -33,20 +34,13 @@ def subscribed(bench: Bench, publication: str) -> Iterator[Database]:
             " WITH (create_slot = false, slot_name = 's_slot', copy_data = false)"
         )
         try:
-            until(bench.db, "SELECT active FROM pg_replication_slots WHERE slot_name = 's_slot'")
+            until(lambda: bench.db.fetch_value(f"SELECT active {slot}"))
             yield reader.db
         finally:
             reader.db.execute("ALTER SUBSCRIPTION s DISABLE; ALTER SUBSCRIPTION s SET (slot_name = NONE)")
             reader.db.execute("DROP SUBSCRIPTION s")
-            until(bench.db, "SELECT NOT active FROM pg_replication_slots WHERE slot_name = 's_slot'")
+            until(lambda: bench.db.fetch_value(f"SELECT NOT active {slot}"))
             bench.db.execute("SELECT pg_drop_replication_slot('s_slot')")
-
-
-def until(db: Database, question: str) -> None:
-    deadline = monotonic() + 30
-    while not db.fetch_value(question):
-        assert monotonic() < deadline, question
-        sleep(0.02)
 
 
 def test_a_publication_that_is_read_blocks_and_nobody_can_answer_for_it(logical_bench: Bench) -> None:
@@ -104,7 +98,7 @@ def test_a_standby_is_refused_and_its_lag_is_seen_on_the_primary(
     config = run.config.read_text()
     logical_bench.db.execute("INSERT INTO orders VALUES (1)")
     with Database.connect(standby.dsn(database.name)) as there:
-        until(there, "SELECT count(*) = 1 FROM orders")
+        until(lambda: there.fetch_value("SELECT count(*) = 1 FROM orders"))
         (said,) = logical_bench.blocked_by("standby", USERS, db=there)
         assert said == "database is a standby, which cannot be changed"
         assert not logical_bench.blocked_by("standby", USERS)
@@ -123,11 +117,12 @@ def test_a_standby_is_refused_and_its_lag_is_seen_on_the_primary(
         assert "is a standby, which cannot be changed" in ended.out + ended.err
 
         there.execute("SELECT pg_wal_replay_pause()")
-        deadline = monotonic() + 30
-        while not logical_bench.blocked_by("replication-lag", USERS, max_replication_lag_seconds=1):
-            assert monotonic() < deadline
+
+        def lags() -> bool:
             logical_bench.db.execute("UPDATE orders SET total = 1")
-            sleep(0.1)
+            return bool(logical_bench.blocked_by("replication-lag", USERS, max_replication_lag_seconds=1))
+
+        until(lags)
         logical_bench.db.execute(
             "CREATE ROLE pgattic_blind LOGIN; GRANT USAGE ON SCHEMA pgattic TO pgattic_blind;"
             " GRANT SELECT ON ALL TABLES IN SCHEMA pgattic TO pgattic_blind"

@@ -8,8 +8,12 @@ import pytest
 from catalog.database import Database
 from catalog.elements import Element
 from catalog.errors import StatementFailedError
+from migrations import breaker
+from migrations.apply import apply
 from migrations.checks import system_schema
+from migrations.rollback import rollback
 from tests.migrations.checks.conftest import LEGACY, USERS, Bench
+from tests.migrations.fix_house import House
 
 INDEX = "index:public.orders_total_idx"
 CHECK = "constraint:public.orders.total_check"
@@ -26,7 +30,8 @@ def owner(bench: Bench) -> Iterator[str]:
         f" ALTER TABLE orders OWNER TO {role}; ALTER TABLE users_old OWNER TO {role};"
         f" ALTER TYPE colour OWNER TO {role};"
         f" GRANT USAGE ON SCHEMA public, pgattic TO {role};"
-        f" GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA pgattic TO {role}"
+        f" GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA pgattic TO {role};"
+        f" GRANT DELETE ON pgattic.lock_failure TO {role}; GRANT USAGE ON SEQUENCE pgattic.moment TO {role}"
     )
     yield role
     bench.db.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
@@ -61,12 +66,36 @@ def _succeeds(db: Database, rename: str) -> bool:
     return False
 
 
-def test_a_role_that_may_not_write_the_registry_is_told(bench: Bench, owner: str) -> None:
-    bench.db.execute(f"REVOKE INSERT ON pgattic.element FROM {owner}")
+@pytest.mark.parametrize(
+    "right",
+    [
+        "INSERT ON pgattic.element",
+        "DELETE ON pgattic.lock_failure",
+        "USAGE ON SEQUENCE pgattic.moment",
+        "INSERT ON pgattic.breaker",
+        "INSERT ON pgattic.own_scan",
+        "INSERT ON pgattic.sensor",
+        "UPDATE ON pgattic.backup",
+    ],
+)
+def test_a_role_that_may_not_write_the_registry_is_told(bench: Bench, owner: str, right: str) -> None:
     with Database.connect(bench.database.dsn(owner)) as db:
+        assert not bench.blocked_by("registry-rights", USERS, db=db)
+        bench.db.execute(f"REVOKE {right} FROM {owner}")
         (said,) = bench.blocked_by("registry-rights", USERS, db=db)
-    assert "INSERT ON pgattic.element" in said
+    assert right.replace("SEQUENCE ", "") in said
     assert not bench.blocked_by("registry-rights", USERS)
+
+
+def test_a_role_that_is_told_of_nothing_can_rename_and_bring_back(bench: Bench, owner: str) -> None:
+    bench.db.execute(f"GRANT CREATE ON SCHEMA public TO {owner}")
+    with Database.connect(bench.database.dsn(owner)) as db:
+        assert not bench.blocked_by("registry-rights", USERS, db=db)
+        house = House(replace(bench.database, db=db))
+        plan = house.plan(USERS)
+        apply(db, plan, with_sensors=True)
+        breaker.trip(db, "a test")
+        assert len(rollback(db, migration_id=plan.id, despite_breaker=True).restored) == 1
 
 
 def test_a_role_that_owns_nothing_may_rename_nothing(bench: Bench, owner: str) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 
@@ -12,6 +12,7 @@ from catalog.errors import LockTimeoutError
 from migrations.blockers import Blocker, describe, in_the_way, lock_holders, naming_blockers
 from migrations.retry import retrying
 from tests.migrations.checks.conftest import LEGACY, USERS, Bench
+from tests.waiting import PATIENCE_SECONDS, until
 
 CHECK = "constraint:public.orders.total_check"
 INDEX = "index:public.orders_total_idx"
@@ -51,16 +52,13 @@ def waiting(bench: Bench, holding: str, wanting: str) -> Iterator[None]:
     """One session holds a lock and another waits for one that conflicts, as long as the block lasts."""
 
     def wait_for_it() -> None:
-        with Database.connect(bench.database.dsn(), lock_timeout_ms=30_000) as session:
+        with Database.connect(bench.database.dsn(), lock_timeout_ms=1000 * PATIENCE_SECONDS) as session:
             session.execute(wanting)
 
     with open_transaction(bench, holding, seconds=0):
         waiter = threading.Thread(target=wait_for_it)
         waiter.start()
-        deadline = monotonic() + 20
-        while all(one.granted for one in lock_holders(bench.db)):
-            assert monotonic() < deadline
-            sleep(0.01)
+        until(lambda: not all(one.granted for one in lock_holders(bench.db)))
         yield
     waiter.join()
 
@@ -119,10 +117,13 @@ def test_retries_say_who_blocks_and_the_last_failure_too(bench18: Bench) -> None
 def test_a_lock_that_comes_free_is_taken(bench18: Bench) -> None:
     dsn = bench18.database.dsn()
     with Database.connect(dsn, lock_timeout_ms=20) as db, Database.connect(dsn) as reader:
+        pid = reader.fetch_value("SELECT pg_backend_pid()")
         reader._connection.execute("BEGIN; SELECT count(*) FROM users_old")
 
         def let_go(_: str) -> None:
             reader.close()
+            is_gone = f"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = {pid}"
+            until(lambda: bench18.db.fetch_value(is_gone))
 
         for attempt in retrying(let_go, db=db):
             with attempt:
