@@ -7,10 +7,17 @@ import streamlit as st
 from catalog.errors import PgatticError
 from dashboard.data import cached_overview, config_path, forget
 from dashboard.model import Overview
-from dashboard.words import plain
+from dashboard.words import plain, prose
 
 # As narrow as its words allow: a small screen should show the page.
 _SIDEBAR_PIXELS = 230
+# Streamlit cuts off the label of a link that is longer than its place; a name shall go on in the next line.
+_WHOLE_NAMES = """<style>
+[data-testid=stPageLink-NavLink] span:has([data-testid=stMarkdownContainer]),
+[data-testid=stPageLink-NavLink] [data-testid=stMarkdownContainer],
+[data-testid=stPageLink-NavLink] [data-testid=stMarkdownContainer] p
+{ white-space: normal; overflow-wrap: anywhere }
+</style>"""
 
 
 def main() -> None:
@@ -20,6 +27,7 @@ def main() -> None:
     st.set_page_config(
         page_title="pgattic", page_icon=icon, layout="wide", initial_sidebar_state=_SIDEBAR_PIXELS
     )
+    st.html(_WHOLE_NAMES)
     page = st.navigation(
         [
             st.Page("views/overview.py", title="Overview", icon=":material/home_storage:", default=True),
@@ -30,7 +38,7 @@ def main() -> None:
         _sidebar(cached_overview(config_path()))
         page.run()
     except PgatticError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(prose(str(error)), icon=":material/error:")
 
 
 def _sidebar(overview: Overview) -> None:

@@ -56,11 +56,19 @@ _SEVERITY_BADGES = {"critical": ("red", ":material/error:"), "warning": ("orange
 
 # CommonMark lets every punctuation mark of ASCII be escaped, so none has to be judged.
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# A command in a sentence of ours. No bracket: it would end the colour or the size around the sentence.
+_COMMAND = re.compile(r"(`pgattic [^`\[\]]+`)")
 
 
 def plain(text: str) -> str:
     """Escape a text for Markdown, so that a name cannot become a format, a link or an icon."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def prose(text: str) -> str:
+    """Escape a sentence like `plain`, but show the commands of pgattic in it as code."""
+    parts = _COMMAND.split(" ".join(text.split()))
+    return "".join(part if _COMMAND.fullmatch(part) else _PUNCTUATION.sub(r"\\\1", part) for part in parts)
 
 
 def verdict_badge(verdict: Verdict) -> str:

@@ -20,7 +20,7 @@ from demo.errors import StepFailedError
 MAX_WIDTH = 100
 _INDENT = "  "
 # Time for a command to stop its own servers and remove its own files before it is killed.
-_GRACE_SECONDS = 15.0
+_GRACE_SECONDS = 60.0
 
 
 def width() -> int:

@@ -10,7 +10,7 @@ from demo.errors import DemoError
 DATABASE = "shop"
 # So that the server also counts the calls of each statement, as many servers do.
 SETTINGS = {"shared_preload_libraries": "pg_stat_statements"}
-_RELOAD_SECONDS = 5.0
+_RELOAD_SECONDS = 60.0
 
 # Those nobody uses, as `scan` finds them; one of which only people know; and the one that only looks so.
 LEFT_OVERS = (

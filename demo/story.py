@@ -16,17 +16,17 @@ from demo.errors import StepFailedError
 from demo.shell import Command, Shell, width
 
 REPORT = "report.html"
-# What a shop that is a minute old can offer.
-_YOUNG_POLICY = {"PGATTIC_POLICY__OBSERVED_DAYS": "0", "PGATTIC_POLICY__COVERAGE_WANTED": "0.25"}
+# What a shop that is a minute old can offer. Which part of that minute was watched is the machine's affair.
+_YOUNG_POLICY = {"PGATTIC_POLICY__OBSERVED_DAYS": "0", "PGATTIC_POLICY__COVERAGE_WANTED": "0.01"}
 # What would be asked of it after a month, asked after seconds.
 _HASTY_POLICY = {
     "PGATTIC_POLICY__COOLING_OFF_DAYS": "0",
     "PGATTIC_POLICY__QUIET_DAYS": "1",
     "PGATTIC_POLICY__MONTH_ENDS": "0",
-    "PGATTIC_POLICY__COVERAGE_WANTED": "0.5",
+    "PGATTIC_POLICY__COVERAGE_WANTED": "0.01",
 }
 # Long enough for a machine with much else to do.
-_ALERT_SECONDS = 90.0
+_ALERT_SECONDS = 300.0
 _WATCHER_START_SECONDS = 60.0
 
 

@@ -30,6 +30,7 @@ from dashboard.words import (
     between,
     outcome_badge,
     plain,
+    prose,
     verdict_badge,
 )
 from ingest.schemas import Source
@@ -93,7 +94,7 @@ def _choose(overview: Overview) -> Element | None:
 def _head(element: Element, row: AtticRow | None, overview: Overview, detail: ElementDetail) -> None:
     st.title(f"{KIND_ICONS[element.kind]} {plain(element.path)}")
     if overview.notice:
-        st.warning(plain(overview.notice), icon=":material/cloud_off:")
+        st.warning(prose(overview.notice), icon=":material/cloud_off:")
     st.markdown(_sentence(row) if row else _stranger(element, overview, detail))
 
 
@@ -122,7 +123,7 @@ def _sentence(row: AtticRow) -> str:
     earliest = (
         f" Earliest {at(row.readiness.earliest)} UTC, if nobody uses it until then."
         if row.readiness.earliest
-        else f" No earliest date: {row.readiness.undated}."
+        else f" No earliest date: {prose(row.readiness.undated)}."
         if row.readiness.undated
         else ""
     )
@@ -135,10 +136,10 @@ def _rules(found: Readiness) -> None:
         for rule in found.rules:
             _pair(
                 f"**{plain(rule.name)}**  \n{answer_badge(rule.met)}",
-                f"{plain(rule.finding)} :gray[({plain(rule.source)})]",
+                f"{prose(rule.finding)} :gray[({plain(rule.source)})]",
             )
     if found.notes:
-        st.markdown("Know besides:\n" + "\n".join(f"* {plain(note)}" for note in found.notes))
+        st.markdown("Know besides:\n" + "\n".join(f"* {prose(note)}" for note in found.notes))
 
 
 def _timeline(row: AtticRow | None, detail: ElementDetail, watch: Watch) -> None:
@@ -195,7 +196,7 @@ def _uses(detail: ElementDetail, *, is_known: bool) -> None:
     for groups in list(by_statement.values())[:_STATEMENTS_SHOWN]:
         _statement(groups, detail.until)
     if (left_out := len(by_statement) - _STATEMENTS_SHOWN) > 0:
-        st.caption(f"{count(left_out, 'more statement')}: pgattic usage shows all.")
+        st.caption(f"{count(left_out, 'more statement')}: `pgattic usage` shows all.")
 
 
 def _statement(groups: list[UseGroup], now: datetime) -> None:

@@ -10,7 +10,7 @@ from analytics.sentences import count, duration, percent
 from dashboard import charts
 from dashboard.data import cached_overview, config_path
 from dashboard.model import AlertRow, AtticRow, Overview
-from dashboard.words import COVERAGE_WORDS, KIND_ICONS, ago, at, plain, severity_badge, verdict_badge
+from dashboard.words import COVERAGE_WORDS, KIND_ICONS, ago, at, plain, prose, severity_badge, verdict_badge
 
 ELEMENT_PAGE = "views/element.py"
 _ROWS_PER_PAGE = 25
@@ -24,7 +24,7 @@ def show() -> None:
     overview = cached_overview(config_path())
     st.title("The attic")
     if overview.notice:
-        st.warning(plain(overview.notice), icon=":material/cloud_off:")
+        st.warning(prose(overview.notice), icon=":material/cloud_off:")
     if not overview.rows and not overview.restored:
         _nothing_yet(overview)
         return
@@ -108,9 +108,10 @@ def _chosen(rows: tuple[AtticRow, ...]) -> list[AtticRow]:
 
 
 def _table(rows: list[AtticRow], now: datetime) -> None:
-    with st.container(border=True, gap="xsmall"):
+    # Wider between two elements than within one, also where a small screen puts the columns below each other.
+    with st.container(border=True, gap="medium"):
         for row in rows:
-            left, right = st.columns(2, vertical_alignment="center")
+            left, right = st.columns(2, vertical_alignment="center", gap="small")
             with left.container(gap="xxsmall"):
                 _link(row)
                 st.markdown(f"{verdict_badge(row.verdict)} {_small(_stay(row, now))}")
@@ -148,7 +149,7 @@ def _why(row: AtticRow) -> str:
     told = [rule.finding for rule in row.readiness.rules if rule.met is False and not _lacks_time(rule)]
     first, *others = told + [reason for reason in reasons if reason not in told]
     more = f" :gray[and {len(others)} more]" if others else ""
-    return f"{plain(first[:1].upper() + first[1:])}{more}"
+    return f"{prose(first[:1].upper() + first[1:])}{more}"
 
 
 def _lacks_time(rule: Rule) -> bool:
@@ -203,7 +204,7 @@ def _alert(alert: AlertRow, now: datetime) -> None:
                     help=plain(str(alert.element)),
                     query_params={"element": str(alert.element)},
                 )
-        st.markdown(_small(f"{plain(alert.what)}  \n:gray[{ago(alert.occurred_at, now)}{again}]"))
+        st.markdown(_small(f"{prose(alert.what)}  \n:gray[{ago(alert.occurred_at, now)}{again}]"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
 
 from catalog.database import Database, identifier
 from catalog.throwaway import ThrowawayServer
@@ -70,8 +71,8 @@ def free_port() -> int:
 
 def shown(app: AppTest) -> str:
     """What a person reads on the page: its texts without their Markdown."""
-    texts = [each.value for kind in ("title", "subheader", "markdown", "caption") for each in app.get(kind)]
-    texts += [each.value for kind in ("warning", "error", "code") for each in app.get(kind)]
+    kinds = ("title", "subheader", "markdown", "caption", "warning", "error", "code")
+    texts = [each.value for kind in kinds for each in app.get(kind) if isinstance(each, Element)]
     texts += [link.label for link in app.page_link]
     texts += [str(cell) for table in app.table for cell in table.value.to_numpy().ravel()]
     return plain_text("\n".join(texts))

@@ -183,7 +183,8 @@ def build(db: Database, data_directory: Path, now: datetime) -> None:
 def write_samples(db: Database, store: Store, now: datetime) -> None:
     """A look each day, as `pgattic collect` would have taken it; the counters of the index are missing."""
     begun = now - timedelta(days=400)
-    counters = [one for one in read_counters(db).counters.values() if "note_idx" not in one.name]
+    missing = {index.oid for index in read_snapshot(db).indexes if "note_idx" in index.name}
+    counters = [one for oid, one in read_counters(db).counters.items() if oid not in missing]
     for day in range(FIRST_DAY + 2):
         at = now - timedelta(days=day)
         head = {"sampled_at": at, "node": "primary", "kept_since": begun, "day": at.date()}
@@ -263,7 +264,7 @@ def write_alert(store: Store, at: datetime, message: str) -> None:
 
 
 def _accesses(use: Use, now: datetime) -> list[dict[str, object]]:
-    found = []
+    found: list[dict[str, object]] = []
     step = use.every / timedelta(days=1)
     recurrences = int((use.days_ago - use.until_days_ago) / step) + 1
     for days_ago in (use.days_ago - number * step for number in range(recurrences)):

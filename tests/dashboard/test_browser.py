@@ -69,6 +69,18 @@ def test_both_pages_show_what_they_promise(url: str, page: Page) -> None:
     assert page.evaluate(f"document.querySelectorAll('{FAULTS}').length") == 0
 
 
+def test_names_are_not_cut_off_on_a_small_screen(url: str, tmp_path: Path) -> None:
+    with Page(tmp_path / "profile", width=800) as page:
+        page.open(url)
+        page.wait_for("Newest alerts", "Coverage")
+        cut = page.evaluate(
+            "[...document.querySelectorAll('[data-testid=stMain] [data-testid=stPageLink-NavLink] span')]"
+            ".filter(label => label.scrollWidth > label.clientWidth + 1).map(label => label.innerText)"
+        )
+        assert page.text().count(shops.MONTHLY_SALES.path) >= 2
+    assert cut == []
+
+
 def test_the_app_asks_no_other_machine(url: str, page: Page) -> None:
     page.open(url)
     page.wait_for("Newest alerts")

@@ -14,7 +14,8 @@ from dashboard.words import SOURCE_WORDS
 from ingest.schemas import TIME, Source
 
 NOW = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)
-SCHEMA = pa.schema([("start", TIME), ("outcome", pa.string()), ("uses", pa.int64())])
+_COLUMNS: dict[str, pa.DataType] = {"start": TIME, "outcome": pa.string(), "uses": pa.int64()}
+SCHEMA = pa.schema(_COLUMNS)
 # Altair checks each chart against Vega-Lite's schema, which takes its time.
 _DRAWN = settings(max_examples=12, deadline=None)
 

@@ -51,8 +51,9 @@ def test_uses_are_those_since_the_rename(shop: Shop) -> None:
 def test_timeline_has_every_use_since_the_first_rename(shop: Shop) -> None:
     found = overview(shop.config, shop.now)
     uses = sum(row.uses for row in (*found.rows, *found.restored))
-    assert sum(found.timeline["uses"].to_pylist()) == uses
-    assert all(found.shown.start <= start < found.shown.end for start in found.timeline["start"].to_pylist())
+    timeline = found.timeline.to_pylist()
+    assert sum(row["uses"] for row in timeline) == uses
+    assert all(found.shown.start <= row["start"] < found.shown.end for row in timeline)
 
 
 def test_page_shows_every_element_with_a_link_to_its_page(shop: Shop, open_app: Opener) -> None:

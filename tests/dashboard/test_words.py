@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.readiness import Verdict
-from dashboard.words import SOURCE_WORDS, answer_badge, between, outcome_badge, plain, verdict_badge
+from dashboard.words import SOURCE_WORDS, answer_badge, between, outcome_badge, plain, prose, verdict_badge
 from ingest.schemas import Source
 
 NOON = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
@@ -19,6 +19,18 @@ def test_plain_text_has_no_mark_that_is_not_escaped(text: str) -> None:
     escaped = plain(text)
     assert "\n" not in escaped
     assert not re.search(r"[!-/:-@\[-`{-~]", re.sub(r"\\.", "", escaped))
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("see: `pgattic readiness --rows`, a_b", r"see\: `pgattic readiness --rows`\, a\_b"),
+        ("`x` and `pgattic arm", r"\`x\` and \`pgattic arm"),
+        ("`pgattic ]:red[` x", r"\`pgattic \]\:red\[\` x"),
+    ],
+)
+def test_only_commands_of_a_sentence_are_code(text: str, markdown: str) -> None:
+    assert prose(text) == markdown
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

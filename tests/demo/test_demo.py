@@ -22,7 +22,7 @@ from demo.shop import DATABASE, FORGOTTEN, KNOWN_TO_BE_OVER, LEFT_OVERS
 from demo.traffic import PRIVATE
 
 # A minute or two; this only ends what hangs, however busy the machine is.
-_SECONDS = 900
+_SECONDS = 3600
 
 
 class RunningDemo:

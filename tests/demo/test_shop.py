@@ -1,14 +1,13 @@
 """The shop is what the story promises: large, connected, and unused exactly where it says so."""
 
-import time
-
 from catalog.counters import Counter, read_counters
-from catalog.elements import Element, Kind
+from catalog.elements import Element
 from catalog.reading import read_snapshot
 from catalog.snapshot import Snapshot
 from demo.shop import FORGOTTEN, KNOWN_TO_BE_OVER, LEFT_OVERS, fill
 from demo.traffic import run_monthly_report, run_traffic
 from tests.fix_server import FreshDatabase
+from tests.waiting import until_alone
 
 
 def test_shop_is_large_and_only_its_left_overs_stay_unused(database: FreshDatabase) -> None:
@@ -23,7 +22,7 @@ def test_shop_is_large_and_only_its_left_overs_stay_unused(database: FreshDataba
     assert len(snapshot.triggers) == 1
     assert len(snapshot.enums) == 4
     assert sum(constraint.type == "f" for constraint in snapshot.constraints) >= 10
-    assert all(counter.reads == counter.writes == 0 for counter in _tables(database))
+    assert all(counter.reads == counter.writes == 0 for counter in _tables(database).values())
     for element in (*LEFT_OVERS, KNOWN_TO_BE_OVER, FORGOTTEN):
         assert snapshot.exists(Element.parse(element)), element
     assert _twin_of_the_redundant_check(snapshot)
@@ -53,24 +52,21 @@ def _make_reporting_role(database: FreshDatabase) -> None:
         database.db.execute("CREATE ROLE reporting LOGIN")
 
 
-def _tables(database: FreshDatabase) -> list[Counter]:
-    return [c for c in read_counters(database.db).counters.values() if c.kind is Kind.TABLE]
+def _tables(database: FreshDatabase) -> dict[str, Counter]:
+    counters = read_counters(database.db).counters
+    tables = (table for table in read_snapshot(database.db).relations if table.kind == "r")
+    return {table.name: counters[table.oid] for table in tables}
 
 
 def _unused_tables(database: FreshDatabase) -> set[str]:
     """Tables without a count, once the sessions that ended have reported theirs."""
-    expected = 2
-    deadline = time.monotonic() + 10
-    while True:
-        unused = {counter.name for counter in _tables(database) if not counter.reads + counter.writes}
-        if len(unused) <= expected or time.monotonic() > deadline:
-            return unused
-        time.sleep(0.05)
+    until_alone(database.db)
+    return {name for name, counter in _tables(database).items() if not counter.reads + counter.writes}
 
 
 def _unused_indexes(database: FreshDatabase) -> set[str]:
-    counters = read_counters(database.db).counters.values()
-    return {counter.name for counter in counters if counter.kind is Kind.INDEX and not counter.reads}
+    counters = read_counters(database.db).counters
+    return {index.name for index in read_snapshot(database.db).indexes if not counters[index.oid].reads}
 
 
 def _twin_of_the_redundant_check(snapshot: Snapshot) -> bool:
