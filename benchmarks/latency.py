@@ -158,7 +158,8 @@ def measure(home: Path, seconds: float) -> int:
         process.terminate()
         process.wait()
         rows = sum(part.rows for part in Store(home / "data").partitions("access"))
-        records = sum(Store(home / "data").rows("coverage", ["records"])["records"].to_pylist())
+        coverage = Store(home / "data").rows("coverage", ["records"]).to_pylist()
+        records = sum(row["records"] for row in coverage)
     waits = sorted(told[name] - moment for name, moment in failed.items() if name in told)
     p50, p99 = waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
     print(f"{records} records; {len(failed)} failures: {rows} access rows, {len(waits)} alerts")

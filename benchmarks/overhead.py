@@ -22,6 +22,7 @@ from catalog.elements import Element
 from catalog.names import Reason
 from catalog.reading import read_snapshot
 from catalog.throwaway import EMBEDDED_BIN, ThrowawayServer
+from ingest.calls import CallReader
 from ingest.look import look
 from migrations import registry, sensors
 from migrations.apply import apply
@@ -68,7 +69,7 @@ class Bench:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             if counted:
                 time.sleep(self.seconds / 2)
-                look(self.db, "csvlog")
+                look(self.db, "csvlog", CallReader())
             output, problem = process.communicate()
         tps, done = _TPS.search(output), _DONE.search(output)
         assert tps is not None, problem

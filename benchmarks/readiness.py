@@ -4,14 +4,17 @@
     python -m benchmarks.readiness --days 30
 
 It writes evidence as ingestion and `pgattic collect` leave it (hourly counts of every element, a row for
-each access of what is in the attic, a sample of the counters every hour), and measures `readiness` on it:
-opening the evidence, asking it, and judging. The catalog is made up, so that no server is measured.
+each access of what is in the attic, every hour a sample of the counters and of pg_stat_statements), and
+measures `readiness` on it: opening the evidence, asking it, and judging. The catalog is made up, so that no
+server is measured. Writing takes far longer than measuring: `--data FOLDER` keeps the evidence, and takes
+what is there from an earlier run.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +38,11 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 IN_ATTIC, OTHERS, STILL_USED = 1_000, 4_000, 200
 ACCESSES, ROWS_OF_THE_ATTIC = 1_000_000_000, 10_000_000
 NODES = ("primary", "replica")
+# Statements that pg_stat_statements has of each table that is still used, and those that may hide a use.
+CALLED_STATEMENTS, DOUBTFUL_STATEMENTS = 3, 20
+STARTED = NOW - 400 * DAY
+# No two servers count since the same moment.
+KEPT_SINCE = {node: STARTED + number * DAY for number, node in enumerate(NODES)}
 REACH_SECONDS, AIM_SECONDS, REPEATS = 2.0, 1.0, 5
 # What the rows of all statements have in common.
 _READ = {
@@ -105,13 +113,15 @@ def _entry(table: Relation, number: int, at: datetime) -> AtticEntry:
 
 def write_evidence(store: Store, days: int) -> None:
     """Write what a busy server leaves behind, a day at a time."""
-    elements = pa.array([f"table:public.{name(number)}" for number in range(IN_ATTIC + OTHERS)])
+    elements = [f"table:public.{name(number)}" for number in range(IN_ATTIC + OTHERS)]
     store.append("coverage", _coverage(days), transaction=None)
+    store.append("statement", _statements(), transaction=None)
     for start in (NOW - timedelta(days=day) for day in range(days, 0, -1)):
         store.append("usage_hourly", _hourly(elements, start, days), transaction=None)
         store.append("access", _accesses(start, ROWS_OF_THE_ATTIC // days), transaction=None)
-        for rows_of, table in (("counter", _counters(start)), ("sample", _samples(start))):
-            store.append(rows_of, table, transaction=None)
+        store.append("counter", _counters(start), transaction=None)
+        store.append("statement_counter", _calls(start), transaction=None)
+        store.append("sample", _samples(start), transaction=None)
 
 
 def _table(table: str, rows: int, **columns: object) -> pa.Table:
@@ -127,9 +137,9 @@ def _table(table: str, rows: int, **columns: object) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _hourly(elements: pa.Array, start: datetime, days: int) -> pa.Table:
+def _hourly(elements: list[str], start: datetime, days: int) -> pa.Table:
     # What is in the attic is used by few; what is not makes up the billion.
-    used = pa.concat_arrays([elements.slice(0, STILL_USED), elements.slice(IN_ATTIC)])
+    used = [*elements[:STILL_USED], *elements[IN_ATTIC:]]
     rows = len(used) * 24
     hours = pa.array([start + HOUR * (row // len(used)) for row in range(rows)])
     return _table(
@@ -139,7 +149,7 @@ def _hourly(elements: pa.Array, start: datetime, days: int) -> pa.Table:
         hour=hours,
         first_at=hours,
         last_at=hours,
-        element=pa.concat_arrays([used] * 24),
+        element=pa.array(used * 24),
         outcome="ok",
         source="log",
         role="shop",
@@ -181,21 +191,72 @@ def _looks(start: datetime) -> list[tuple[str, datetime]]:
 def _counters(start: datetime) -> pa.Table:
     looks = _looks(start)
     rows = len(looks) * (IN_ATTIC + OTHERS)
-    numbers = pa.array(range(IN_ATTIC + OTHERS))
+    numbers = pa.array(range(IN_ATTIC + OTHERS), pa.int64())
+    oids = [20_000 + number for number in range(IN_ATTIC + OTHERS)]
     return _table(
         "counter",
         rows,
         sampled_at=pa.array([at for _, at in looks for _ in range(IN_ATTIC + OTHERS)]),
         node=pa.array([node for node, _ in looks for _ in range(IN_ATTIC + OTHERS)]),
         element="table:public.old",
-        oid=pa.array([20_000 + number for number in numbers.to_pylist()] * len(looks)),
+        oid=pa.array(oids * len(looks), pa.int64()),
         reads=pa.concat_arrays([numbers] * len(looks)),
         writes=0,
         blocks=pa.concat_arrays([numbers] * len(looks)),
         maintenance=0,
-        filenode=pa.array([20_000 + number for number in numbers.to_pylist()] * len(looks)),
-        server_started_at=NOW - 400 * DAY,
-        kept_since=NOW - 400 * DAY,
+        filenode=pa.array(oids * len(looks), pa.int64()),
+        server_started_at=STARTED,
+        kept_since=pa.array([KEPT_SINCE[node] for node, _ in looks for _ in range(IN_ATTIC + OTHERS)]),
+        day=start.date(),
+    )
+
+
+def _called(number: int) -> list[str]:
+    """The statements that pg_stat_statements has of a table of the attic."""
+    return [f"called_{number:04}_{statement}" for statement in range(CALLED_STATEMENTS)]
+
+
+def _statements() -> pa.Table:
+    called = [(number, statement) for number in range(STILL_USED) for statement in _called(number)]
+    texts = ["SELECT $1", *(f"SELECT {statement} FROM {name(number)}" for number, statement in called)]
+    return _table(
+        "statement",
+        len(texts),
+        statement_id=pa.array(["s1", *(statement for _, statement in called)]),
+        text=pa.array(texts),
+        is_parsed=True,
+        first_seen_at=STARTED,
+        day=STARTED.date(),
+    )
+
+
+def _calls(start: datetime) -> pa.Table:
+    """Calls from before the renames, which stood still since, and of what has names that nothing has."""
+    looks = _looks(start)
+    of_tables = [(number, statement) for number in range(STILL_USED) for statement in _called(number)]
+    elements = [
+        *(f"table:public.{name(number)}" for number, _ in of_tables),
+        *[None] * DOUBTFUL_STATEMENTS,
+    ]
+    ids = [
+        *(statement for _, statement in of_tables),
+        *(f"{number} nested" for number in range(DOUBTFUL_STATEMENTS)),
+    ]
+    is_use = pa.array([element is not None for element in elements] * len(looks))
+    rows = len(ids) * len(looks)
+    return _table(
+        "statement_counter",
+        rows,
+        sampled_at=pa.array([at for _, at in looks for _ in ids]),
+        node=pa.array([node for node, _ in looks for _ in ids]),
+        element=pa.array(elements * len(looks)),
+        statement_id=pa.array(ids * len(looks)),
+        role="shop",
+        operation=pc.if_else(is_use, "read", None),
+        implicit=False,
+        ambiguous=pc.invert(is_use),
+        after_rename=False,
+        calls=pa.array([*range(len(ids))] * len(looks)),
         day=start.date(),
     )
 
@@ -207,8 +268,21 @@ def _samples(start: datetime) -> pa.Table:
         len(looks),
         sampled_at=pa.array([at for _, at in looks]),
         node=pa.array([node for node, _ in looks]),
+        server_started_at=STARTED,
+        kept_since=pa.array([KEPT_SINCE[node] for node, _ in looks]),
+        settings_since=STARTED,
         settings=pa.array([["track_counts=on"]] * len(looks)),
-        standbys=1,
+        sources=pa.array([["error", "sensor", "statements"]] * len(looks)),
+        # A role whose slow statements are logged, which hides nothing from those who watch tables.
+        overridden=pa.array([["log_min_duration_statement"]] * len(looks)),
+        log_file="postgresql",
+        standbys=pa.array([int(node == NODES[0]) for node, _ in looks]),
+        oldest_session_at=pa.array([at - HOUR for _, at in looks]),
+        statements_read_at=pa.array([at for _, at in looks]),
+        statements_reset_at=STARTED,
+        statements_evicted=0,
+        statements_entries=1_000,
+        statements_calls=1_000_000,
         day=start.date(),
     )
 
@@ -222,9 +296,13 @@ def _coverage(days: int) -> pa.Table:
                 at = NOW - timedelta(days=days) + number * timedelta(minutes=5)
                 yield {
                     "node": node,
+                    "origin": f"{node} {at.date()}",
+                    "path": f"/var/log/postgresql/{node}/postgresql.csv",
                     "covered_from": at,
                     "covered_to": at + timedelta(minutes=5),
-                    "sources": ["error"],
+                    "sources": ["error", "sensor"],
+                    "reloads": [],
+                    "setting_changes": [],
                     "day": at.date(),
                 }
 
@@ -235,9 +313,6 @@ def judge(folder: Path, snapshot: Snapshot, days: int) -> tuple[list[Readiness],
     """Verdicts, and how long they took in seconds."""
     counters = {
         table.oid: Counter(
-            Kind.TABLE,
-            "public",
-            table.name,
             table.oid,
             table.oid - 20_000,
             0,
@@ -250,7 +325,7 @@ def judge(folder: Path, snapshot: Snapshot, days: int) -> tuple[list[Readiness],
     }
     # What nobody uses is to be ready also after a few days: each was in the attic for half of them at least.
     policy = PolicySettings(month_ends=0, cooling_off_days=min(30, days // 2))
-    live = CounterSample(NOW, NOW - 400 * DAY, None, counters, NOW - 400 * DAY)
+    live = CounterSample(NOW, STARTED, None, counters, KEPT_SINCE[NODES[0]])
     started = time.perf_counter()
     with Evidence.open(folder) as evidence:
         found = readiness(Grounds(snapshot, live, evidence, policy, NOW, NODES))
@@ -261,12 +336,16 @@ def main() -> None:
     """Write the evidence, measure, and say whether it is fast enough."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--days", type=int, default=90, help="for how long evidence was gathered")
-    days = parser.parse_args().days
+    parser.add_argument("--data", type=Path, help="where to keep the evidence, or take it from")
+    given = parser.parse_args()
+    days: int = given.days
     snapshot = catalog(days)
-    with tempfile.TemporaryDirectory(prefix="pgattic-benchmark-") as folder:
+    with ExitStack() as stack:
+        folder = given.data or stack.enter_context(tempfile.TemporaryDirectory(prefix="pgattic-benchmark-"))
         started = time.perf_counter()
         store = Store(Path(folder))
-        write_evidence(store, days)
+        if store.is_empty():
+            write_evidence(store, days)
         sizes = sum(path.stat().st_size for path in Path(folder).rglob("*.parquet")) / 2**20
         print(f"evidence of {days} days: {sizes:,.0f} MiB, written in {time.perf_counter() - started:.0f} s")
         hourly, accesses = store.rows("usage_hourly", ["uses"]), store.rows("access", ["day"])

@@ -8,6 +8,7 @@ from catalog.elements import Element
 from catalog.reading import read_snapshot
 from tests.command_line import CommandLine, Ended
 from tests.fix_server import FreshDatabase
+from tests.waiting import reload
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_a_wrong_password(
     database18.db.execute("CREATE ROLE locked LOGIN PASSWORD 'right'")
     try:
         hba.write_text("host all locked 127.0.0.1/32 scram-sha-256\n" + trusting)
-        database18.db.execute("SELECT pg_reload_conf()")
+        reload(database18.server)
         run.config.write_text(f'[database]\ndsn = "{database18.dsn("locked")}"')
         monkeypatch.setenv("PGPASSWORD", "hunter2")
         ended = run("status")
@@ -67,7 +68,7 @@ def test_a_wrong_password(
         assert "hunter2" not in ended.err
     finally:
         hba.write_text(trusting)
-        database18.db.execute("SELECT pg_reload_conf()")
+        reload(database18.server)
         database18.db.execute("DROP ROLE locked")
 
 
@@ -156,7 +157,7 @@ def test_commands_without_a_registry_do_not_fall_over(
 
 def test_rollback_wants_one_thing_to_roll_back(run: CommandLine, shop: FreshDatabase) -> None:
     is_one_line_error(run("rollback"), 2, "either a migration or --element")
-    is_one_line_error(run("rollback", "m20250101-000000", "--yes"), 1, "nothing of it is in the attic")
+    is_one_line_error(run("rollback", "m20250101-000000", "--yes"), 2, "nothing of it is in the attic")
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://me:hunter2@db/shop", "dbname=shop password=hunter2"])

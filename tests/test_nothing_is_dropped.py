@@ -8,10 +8,11 @@ import pytest
 from typer.main import get_command
 
 import pgattic
-from catalog.database import identifier
+from catalog.database import Database, identifier
 from ingest.grammar.normalise import normalise
 from tests.command_line import CommandLine
 from tests.fix_server import FreshDatabase
+from tests.waiting import until_logged
 
 SCHEMA = """
 CREATE TYPE colour AS ENUM ('red');
@@ -154,6 +155,9 @@ def test_no_command_destroys_anything(
         if command[0] in ("plan", "apply", "prove", "rollback", "init", "arm", "disarm"):
             assert ended.code == 0, (command, ended)
 
+    with Database.connect(database18.dsn()) as last:
+        last.execute("SELECT 'what came before it is in the log'")
+    until_logged(database18.server, "what came before it is in the log")
     sent = [text for application, text in statements(database18) if application == "pgattic"]
     assert any("RENAME TO" in text for text in sent)
     assert any("CREATE VIEW" in text for text in sent)
